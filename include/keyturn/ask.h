@@ -1,0 +1,94 @@
+/*
+ * ask.h - the closed list of questions the engine stops for, and their answers.
+ *
+ * The engine calls nobody. When it needs something from outside, kt_conn_status has KT_CAN_ANSWER,
+ * kt_conn_ask shows the question, and nothing moves until it is answered: at once, later, or after another
+ * thread has worked on it (the connection itself still belongs to one thread at a time). What the ask points
+ * to stays valid until it is answered or the connection is freed. An answer to nothing, a second answer or one of
+ * another kind is KT_REASON_USAGE_NOTHING_ASKED and changes nothing.
+ */
+#ifndef KEYTURN_ASK_H
+#define KEYTURN_ASK_H
+
+#include <keyturn/fault.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum kt_ask_kind {
+    KT_ASK_NONE,
+    KT_ASK_CHOOSE_CONFIG,     /* server, optional: which configuration serves this ClientHello */
+    KT_ASK_CHOOSE_CREDENTIAL, /* optional: which credential to show */
+    KT_ASK_SIGN,              /* sign the handshake with the credential's key */
+    KT_ASK_VERIFY,            /* is this chain the peer we want */
+};
+
+/* Counted list of 16-bit numbers in network order, as it stands on the wire: at most len / 2 of them. */
+struct kt_id_list {
+    struct kt_span wire;
+};
+
+struct kt_ask {
+    enum kt_ask_kind kind;
+    union {
+        /* CHOOSE_CONFIG and CHOOSE_CREDENTIAL: what the peer's message offers. */
+        struct {
+            struct kt_span server_name;   /* host name of SNI, or empty; client's choice: own name */
+            struct kt_span alpn;          /* ProtocolNameList as on the wire (RFC 7301), or empty */
+            struct kt_id_list schemes;    /* signature_algorithms */
+            struct kt_id_list cert_schemes; /* signature_algorithms_cert, or the same as schemes */
+            struct kt_span authorities;   /* certificate_authorities list as on the wire, or empty */
+            struct kt_span client_hello;  /* server only: the whole message */
+        } choose;
+
+        /* SIGN: `input` under `scheme` (for ECDSA the DER form). */
+        struct {
+            const struct kt_credential *credential;
+            uint16_t scheme;
+            struct kt_span input; /* the content itself, not a digest (RFC 9846 section 4.5.2) */
+        } sign;
+
+        /* VERIFY: the signature over the handshake is already checked with the leaf's key; what remains is
+         * whether the chain is trusted, for whom, and for what. */
+        struct {
+            enum kt_role peer;           /* the purpose to check for */
+            const struct kt_span *chain; /* DER, leaf first, in the order received; at least one */
+            size_t chain_len;
+            struct kt_span server_name;  /* client: the name given to kt_conn_new, or empty */
+            struct kt_span ocsp_response; /* stapled to the leaf, or empty */
+            struct kt_id_list cert_schemes; /* the schemes allowed in chain signatures */
+        } verify;
+    } u;
+};
+
+/* The open ask, or NULL. */
+KT_API const struct kt_ask *kt_conn_ask(const struct kt_conn *conn);
+
+/*
+ * CHOOSE_CONFIG: serve with this configuration (a reference is taken) or, with NULL, with the one the connection has.
+ * It must be of a server. CHOOSE_CREDENTIAL: show this credential (a reference is taken); NULL: none, which
+ * a client may and a server may not.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_answer_config(struct kt_conn *conn, struct kt_config *config);
+KT_API KT_MUST_USE const struct kt_fault *kt_answer_credential(struct kt_conn *conn,
+                                                               struct kt_credential *credential);
+
+/* SIGN: the signature, copied; at most 1024 bytes. */
+KT_API KT_MUST_USE const struct kt_fault *kt_answer_signature(struct kt_conn *conn, const uint8_t *signature,
+                                                              size_t len);
+
+/* VERIFY: the peer is who we want. There is no other way to accept a certificate. */
+KT_API KT_MUST_USE const struct kt_fault *kt_answer_verified(struct kt_conn *conn);
+
+/*
+ * Any ask: the answer is no. `fault` says why and which alert the peer is sent; it becomes the fault of the
+ * connection. NULL means KT_REASON_ASK_REFUSED.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_answer_refuse(struct kt_conn *conn, const struct kt_fault *fault);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

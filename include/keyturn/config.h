@@ -1,0 +1,150 @@
+/*
+ * config.h - a builder that collects and checks, and the immutable configuration it builds.
+ *
+ * Everything that can be wrong with a configuration is found by kt_builder_build, not at handshake time.
+ * Setters copy what they are given. A builder belongs to one thread; a configuration may be shared by all.
+ */
+#ifndef KEYTURN_CONFIG_H
+#define KEYTURN_CONFIG_H
+
+#include <keyturn/ask.h>
+#include <keyturn/env.h>
+#include <keyturn/lifetime.h>
+#include <keyturn/policy.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct kt_builder;
+
+/*
+ * A new builder for one role, with the default policy and lifetime. `env` is copied; its `user` must outlive
+ * all configurations and connections made from it. Faults: CONFIG_ENV, MEMORY_SPENT, CRYPTO_UNAVAILABLE.
+ * kt_builder_free accepts NULL.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_builder_new(enum kt_role role, const struct kt_env *env,
+                                                         struct kt_builder **out);
+KT_API void kt_builder_free(struct kt_builder *b);
+
+/* Replaces all lists by those of the policy. `policy` is not copied and must be a constant. */
+KT_API KT_MUST_USE const struct kt_fault *kt_builder_policy(struct kt_builder *b, const struct kt_policy *policy);
+
+/*
+ * Replace one list, most preferred first. Numbers of policy.h; at most 32 each. Whether they are usable is
+ * checked by kt_builder_build. `schemes` is for CertificateVerify, `cert_schemes` for signatures in chains.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_builder_suites(struct kt_builder *b, const uint16_t *ids, size_t n);
+KT_API KT_MUST_USE const struct kt_fault *kt_builder_groups(struct kt_builder *b, const uint16_t *ids, size_t n);
+KT_API KT_MUST_USE const struct kt_fault *kt_builder_schemes(struct kt_builder *b, const uint16_t *ids, size_t n);
+KT_API KT_MUST_USE const struct kt_fault *kt_builder_cert_schemes(struct kt_builder *b, const uint16_t *ids,
+                                                                  size_t n);
+
+/* How many groups a client sends key shares for, from the front of its list. 1 to 4, or 0 to send none and let
+ * the server ask (HelloRetryRequest). Default 1. */
+KT_API KT_MUST_USE const struct kt_fault *kt_builder_key_shares(struct kt_builder *b, unsigned count);
+
+/*
+ * Application protocols, most preferred first (RFC 7301): counted names of 1 to 255 bytes, at most 16. The
+ * server's order decides. A server with a list refuses a client that offers ALPN with nothing in common
+ * (no_application_protocol); a client that offers no ALPN is served without. A client refuses a choice it did
+ * not offer.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_builder_alpn(struct kt_builder *b, const struct kt_span *names,
+                                                          size_t n);
+
+/*
+ * Adds a credential (config.h below); the builder and what it builds hold references. A server tries them in
+ * the order added: one whose name fits the server_name asked for and that can sign with a scheme of the
+ * client's offer wins; else the first whose scheme fits (unless kt_builder_strict_names). A client answers a
+ * CertificateRequest with the first that fits, or with none. At most 32.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_builder_credential(struct kt_builder *b,
+                                                                struct kt_credential *credential);
+
+/* Server: a client that asks for a name no credential has is refused with unrecognized_name. Default false. */
+KT_API void kt_builder_strict_names(struct kt_builder *b, bool strict);
+
+enum kt_client_auth {
+    KT_CLIENT_AUTH_NONE,
+    KT_CLIENT_AUTH_REQUEST, /* a client without certificate is served */
+    KT_CLIENT_AUTH_REQUIRE, /* a client without certificate is refused: certificate_required */
+};
+
+KT_API void kt_builder_client_auth(struct kt_builder *b, enum kt_client_auth mode);
+
+/* Server: the distinguished names (DER) sent as certificate_authorities in CertificateRequest. Default none. */
+KT_API KT_MUST_USE const struct kt_fault *kt_builder_authorities(struct kt_builder *b,
+                                                                 const struct kt_span *names, size_t n);
+
+/* The key-lifetime contract of all connections. */
+KT_API KT_MUST_USE const struct kt_fault *kt_builder_lifetime(struct kt_builder *b,
+                                                              const struct kt_lifetime *lifetime);
+
+/* Pads the content of each protected record to a multiple of this many bytes (RFC 9846 section 5.4), as far as
+ * the record allows. 0 or 1: none (the default). At most 16384. */
+KT_API KT_MUST_USE const struct kt_fault *kt_builder_padding(struct kt_builder *b, size_t multiple);
+
+/* Random reserved values in lists and extensions (RFC 8701) and a random order of extensions, so that servers stay
+ * tolerant. Default true. */
+KT_API void kt_builder_grease(struct kt_builder *b, bool on);
+
+/* The observer gets KT_NOTICE_SECRET. DANGER: whoever has these secrets reads the connections. Default false. */
+KT_API void kt_builder_danger_keylog(struct kt_builder *b, bool on);
+
+/* Server: asks for a cookie in every HelloRetryRequest and checks that the client returns it. Default true. */
+KT_API void kt_builder_cookie(struct kt_builder *b, bool on);
+
+/* The limit of what the peer's certificate message may hold, in bytes: 1024 to 1048576. Default 65536. */
+KT_API KT_MUST_USE const struct kt_fault *kt_builder_chain_limit(struct kt_builder *b, size_t bytes);
+
+/*
+ * Switches on an optional ask (ask.h): KT_ASK_CHOOSE_CONFIG or KT_ASK_CHOOSE_CREDENTIAL. With the latter a
+ * server needs no credential of its own. KT_ASK_SIGN and KT_ASK_VERIFY are always asked.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_builder_ask(struct kt_builder *b, enum kt_ask_kind kind);
+
+/*
+ * Checks all and builds. On a fault *out is untouched and kt_builder_field names the field at fault ("suites",
+ * "credential 2", ...). The builder stays usable and may build again. The caller owns one reference.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_builder_build(struct kt_builder *b, struct kt_config **out);
+KT_API const char *kt_builder_field(const struct kt_builder *b);
+
+/* Atomic reference count; a connection holds one. Any thread; NULL is accepted by kt_config_unref. */
+KT_API struct kt_config *kt_config_ref(struct kt_config *config);
+KT_API void kt_config_unref(struct kt_config *config);
+
+/*
+ * A credential: a certificate chain and what its private key can do. The key itself stays with its owner: the
+ * engine asks for signatures (KT_ASK_SIGN) and shows the credential. pki.h makes credentials from files.
+ */
+struct kt_credential_parts {
+    const struct kt_span *chain; /* DER, leaf first, without the root if the peer has it; 1 to 16 */
+    size_t chain_len;
+    const uint16_t *schemes; /* what the key can sign with, most preferred first; at most 16 */
+    size_t scheme_count;
+    const struct kt_span *names; /* host names the leaf is for, "*.example.org" as in RFC 9525; may be none */
+    size_t name_count;
+    const struct kt_span *ocsp_response; /* NULL, or a DER OCSP response to staple to the leaf */
+    void *key;                           /* for its owner; the engine never looks */
+    void (*release_key)(void *key);      /* called with the last reference; may be NULL */
+};
+
+/* Copies all but `key`. Faults: USAGE_ARGUMENT, MEMORY_SPENT. */
+KT_API KT_MUST_USE const struct kt_fault *kt_credential_new(const struct kt_env *env,
+                                                            const struct kt_credential_parts *parts,
+                                                            struct kt_credential **out);
+KT_API struct kt_credential *kt_credential_ref(struct kt_credential *credential);
+KT_API void kt_credential_unref(struct kt_credential *credential);
+KT_API void *kt_credential_key(const struct kt_credential *credential);
+/* Which owner made it: tells keys of different owners apart. */
+KT_API void (*kt_credential_release(const struct kt_credential *credential))(void *key);
+KT_API size_t kt_credential_chain_len(const struct kt_credential *credential);
+KT_API struct kt_span kt_credential_certificate(const struct kt_credential *credential, size_t index);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

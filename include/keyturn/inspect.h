@@ -1,0 +1,53 @@
+/*
+ * inspect.h - read-only facts of a connection.
+ */
+#ifndef KEYTURN_INSPECT_H
+#define KEYTURN_INSPECT_H
+
+#include <keyturn/conn.h>
+#include <keyturn/lifetime.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What was negotiated; fields are 0 or empty until known. Spans stay valid as long as the connection. */
+struct kt_facts {
+    enum kt_role role;
+    uint16_t version;
+    uint16_t suite;
+    uint16_t group;
+    uint16_t own_scheme;  /* of our CertificateVerify */
+    uint16_t peer_scheme; /* of the peer's */
+    bool hello_retried;   /* there was a HelloRetryRequest */
+    bool peer_authenticated; /* the peer proved a certificate that was accepted */
+    struct kt_span server_name; /* client: the name given; server: the SNI received */
+    struct kt_span alpn;
+    uint32_t handshake_ms; /* from the first byte of output or input to connected */
+};
+
+/* After the handshake any thread; before, the owning one. */
+KT_API struct kt_facts kt_conn_facts(const struct kt_conn *conn);
+
+/*
+ * The current epoch of one direction. Exact when called by the thread of that half; a snapshot that may mix
+ * two moments from another. Before the handshake is done all is 0.
+ */
+KT_API struct kt_epoch_info kt_conn_epoch(const struct kt_conn *conn, enum kt_direction direction);
+
+/*
+ * Exported keying material (RFC 9846 section 7.5): len bytes for label and context (context may be empty, which is
+ * the same as none in TLS 1.3). At most 255 hash lengths. Faults: USAGE_EXPORT_EARLY, USAGE_ARGUMENT.
+ * After the handshake any thread.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_conn_export(const struct kt_conn *conn, struct kt_span label,
+                                                         struct kt_span context, uint8_t *out, size_t len);
+
+/* The version of this library as "0.1.0". Static text. */
+KT_API const char *kt_library_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,93 @@
+/*
+ * pki.h - keys and certificates by libcrypto: credentials from files, trust, and the check of a peer's chain.
+ */
+#ifndef KEYTURN_PKI_H
+#define KEYTURN_PKI_H
+
+#include <keyturn/ask.h>
+#include <keyturn/config.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * A credential from PEM text: the chain (leaf first) and the private key (PKCS#8, encrypted PKCS#8 or the
+ * traditional forms). `password` may be NULL. The key must belong to the leaf and be RSA (2048 bits or more,
+ * also RSASSA-PSS), ECDSA P-256/P-384/P-521 or Ed25519. Names are taken from the leaf's dNSName entries.
+ * Faults: PEM_MISSING, PEM_MALFORMED, KEY_PASSWORD_WRONG, KEY_MISMATCH, KEY_UNSUPPORTED, KEY_WEAK,
+ * MEMORY_SPENT. The caller owns one reference.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_credential_from_pem(const struct kt_env *env, struct kt_span chain,
+                                                                 struct kt_span key, const char *password,
+                                                                 struct kt_credential **out);
+/* The same from files; FILE_UNREADABLE. Both names may be the same file. */
+KT_API KT_MUST_USE const struct kt_fault *kt_credential_from_files(const struct kt_env *env,
+                                                                   const char *chain_path, const char *key_path,
+                                                                   const char *password,
+                                                                   struct kt_credential **out);
+/* From a PKCS#12 file. Faults: FILE_UNREADABLE, PKCS12_MALFORMED and those above. */
+KT_API KT_MUST_USE const struct kt_fault *kt_credential_from_pkcs12(const struct kt_env *env, const char *path,
+                                                                    const char *password,
+                                                                    struct kt_credential **out);
+/*
+ * A fresh P-256 key and a self-signed certificate for `names` (DNS names or IP addresses as text), valid for
+ * `days` days, for tests and first steps.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_credential_ephemeral(const struct kt_env *env,
+                                                                  const char *const *names, size_t name_count,
+                                                                  unsigned days, struct kt_credential **out);
+
+/*
+ * Answers a KT_ASK_SIGN for a credential that this file made: writes the signature to `out` (cap at least
+ * 1024) and its length to *len. Any thread. USAGE_ARGUMENT when the key has another owner.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_pki_sign(const struct kt_ask *ask, uint8_t *out, size_t cap,
+                                                      size_t *len);
+
+/* A set of trusted authorities. Fill it, then share it: after the first use it must not be changed. */
+struct kt_trust;
+
+KT_API KT_MUST_USE const struct kt_fault *kt_trust_new(struct kt_trust **out);
+KT_API void kt_trust_free(struct kt_trust *trust);
+/* The store of the system (/etc/ssl/certs). TRUST_EMPTY when there is none. */
+KT_API KT_MUST_USE const struct kt_fault *kt_trust_add_system(struct kt_trust *trust);
+KT_API KT_MUST_USE const struct kt_fault *kt_trust_add_pem(struct kt_trust *trust, struct kt_span pem);
+KT_API KT_MUST_USE const struct kt_fault *kt_trust_add_file(struct kt_trust *trust, const char *path);
+/* The distinguished names (DER) of all authorities, for kt_builder_authorities. Valid as long as the trust. */
+KT_API const struct kt_span *kt_trust_names(const struct kt_trust *trust, size_t *count);
+
+/* How a chain is checked. kt_verify_default(): names checked, 2048-bit RSA and 256-bit curves or more,
+ * 10 certificates, a budget of 64 signature checks, the time now. */
+struct kt_verify {
+    bool any_name;         /* do not compare the name; servers set it for clients */
+    unsigned min_rsa_bits;
+    unsigned min_curve_bits;
+    unsigned max_depth;  /* certificates between leaf and authority */
+    unsigned max_checks; /* signature checks, the work budget of chain building */
+    int64_t at;          /* Unix time to check for; 0: now */
+};
+
+KT_API struct kt_verify kt_verify_default(void);
+
+/*
+ * Checks the chain of a KT_ASK_VERIFY: signatures, dates, purpose, key sizes, trust and, towards a server, the name
+ * (RFC 9525: dNSName or iPAddress entries only; no common name). NULL means: call kt_answer_verified. Any
+ * thread. The fault is one of KT_REASON_CERTIFICATE_*, to be handed to kt_answer_refuse.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_pki_verify(const struct kt_trust *trust, const struct kt_verify *how,
+                                                        const struct kt_ask *ask);
+
+/*
+ * For people: subject, issuer and alternative names, dates and SHA-256 fingerprint of a certificate (DER) as one text line
+ * each. Written as far as cap allows, always ended with NUL; returns the length needed.
+ */
+KT_API size_t kt_certificate_text(struct kt_span certificate, char *out, size_t cap);
+/* SHA-256 of a certificate as 64 lower-case hex digits and NUL. */
+KT_API void kt_certificate_fingerprint(struct kt_span certificate, char out[65]);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

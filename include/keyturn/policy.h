@@ -1,0 +1,88 @@
+/*
+ * policy.h - algorithms by number, and named policies that list them.
+ *
+ * The numbers are those of the IANA TLS registries, so an application may also write them as such.
+ */
+#ifndef KEYTURN_POLICY_H
+#define KEYTURN_POLICY_H
+
+#include <keyturn/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum kt_version {
+    KT_TLS_1_2 = 0x0303,
+    KT_TLS_1_3 = 0x0304,
+};
+
+enum kt_suite_id {
+    KT_SUITE_AES_128_GCM_SHA256 = 0x1301,
+    KT_SUITE_AES_256_GCM_SHA384 = 0x1302,
+    KT_SUITE_CHACHA20_POLY1305_SHA256 = 0x1303,
+};
+
+enum kt_group_id {
+    KT_GROUP_SECP256R1 = 23,
+    KT_GROUP_SECP384R1 = 24,
+    KT_GROUP_SECP521R1 = 25,
+    KT_GROUP_X25519 = 29,
+};
+
+enum kt_scheme_id {
+    KT_SCHEME_RSA_PKCS1_SHA256 = 0x0401,
+    KT_SCHEME_RSA_PKCS1_SHA384 = 0x0501,
+    KT_SCHEME_RSA_PKCS1_SHA512 = 0x0601,
+    KT_SCHEME_ECDSA_SECP256R1_SHA256 = 0x0403,
+    KT_SCHEME_ECDSA_SECP384R1_SHA384 = 0x0503,
+    KT_SCHEME_ECDSA_SECP521R1_SHA512 = 0x0603,
+    KT_SCHEME_RSA_PSS_RSAE_SHA256 = 0x0804,
+    KT_SCHEME_RSA_PSS_RSAE_SHA384 = 0x0805,
+    KT_SCHEME_RSA_PSS_RSAE_SHA512 = 0x0806,
+    KT_SCHEME_ED25519 = 0x0807,
+    KT_SCHEME_RSA_PSS_PSS_SHA256 = 0x0809,
+    KT_SCHEME_RSA_PSS_PSS_SHA384 = 0x080a,
+    KT_SCHEME_RSA_PSS_PSS_SHA512 = 0x080b,
+};
+
+/*
+ * A policy: what is allowed, in order of preference. Policies of the library are dated constants and never
+ * edited after release; a list of zero length is not allowed.
+ */
+struct kt_policy {
+    const char *name;
+    const uint16_t *versions;
+    size_t version_count;
+    const uint16_t *suites;
+    size_t suite_count;
+    const uint16_t *groups;
+    size_t group_count;
+    const uint16_t *schemes; /* for CertificateVerify */
+    size_t scheme_count;
+    const uint16_t *cert_schemes; /* for signatures inside certificate chains */
+    size_t cert_scheme_count;
+};
+
+/* TLS 1.3; X25519, P-256, P-384, P-521; all schemes above except PKCS#1 in CertificateVerify. The default. */
+KT_API extern const struct kt_policy kt_policy_2026_modern;
+
+/*
+ * The names people write in options and logs: the IANA names ("TLS_AES_128_GCM_SHA256", "x25519",
+ * "ecdsa_secp256r1_sha256"). *_name never returns NULL ("unknown"); *_named returns 0 for a name it does not
+ * know; case does not matter, and for suites "AES-128-GCM" style short forms are understood, for groups
+ * "P-256" style ones. Static text. Any thread.
+ */
+KT_API const char *kt_version_name(uint16_t version);
+KT_API const char *kt_suite_name(uint16_t suite);
+KT_API const char *kt_group_name(uint16_t group);
+KT_API const char *kt_scheme_name(uint16_t scheme);
+KT_API uint16_t kt_suite_named(const char *name);
+KT_API uint16_t kt_group_named(const char *name);
+KT_API uint16_t kt_scheme_named(const char *name);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * tx.h - the sending half: one serialised output queue (field rule R4).
+ *
+ * Layout of the buffer: [head, tail) are finished records, shown to the owner and never changed; behind tail may
+ * stand one open record of handshake content that still grows. Keys change only between records: what is open
+ * is finished under the old key first.
+ */
+#ifndef KT_TX_H
+#define KT_TX_H
+
+#include "lifetime/epoch.h"
+#include "record/protect.h"
+#include "seam/notify.h"
+
+/* Kept free by handshake content and data, so that one KeyUpdate and one alert always fit. */
+enum { KT_TX_RESERVE = 128 };
+
+struct kt_tx {
+    struct kt_watch watch;
+    uint8_t *buffer; /* KT_TX_BUFFER bytes or NULL */
+    size_t head, tail;
+    size_t open_len; /* content of the open record, which begins at tail */
+    size_t padding;  /* multiple, 0 or 1: none */
+
+    struct kt_protection protection;
+    const struct kt_suite *suite;
+    struct kt_secret secret; /* of the application epochs, for the next one */
+    struct kt_epoch epoch;
+    bool application;
+};
+
+void kt_tx_init(struct kt_tx *tx, const struct kt_watch *watch, size_t padding);
+void kt_tx_free(struct kt_tx *tx);
+void kt_tx_rest(struct kt_tx *tx);
+
+/* Finished records to be sent; finishes the open record when nothing else is there. */
+KT_MUST_USE const struct kt_fault *kt_tx_out(struct kt_tx *tx, struct kt_span *out);
+KT_MUST_USE const struct kt_fault *kt_tx_out_done(struct kt_tx *tx, size_t n);
+/* Whether kt_tx_out would show anything. */
+bool kt_tx_has_output(const struct kt_tx *tx);
+
+/* Handshake content into the open record, finishing full ones: *taken may be less than len when out of room. */
+KT_MUST_USE const struct kt_fault *kt_tx_handshake(struct kt_tx *tx, struct kt_span content, size_t *taken);
+/* Finishes the open record, if there is one. */
+KT_MUST_USE const struct kt_fault *kt_tx_finish_record(struct kt_tx *tx);
+
+/* Application data sealed from src, one record at most KT_PLAINTEXT_MAX long: *taken is 0 when out of room. */
+KT_MUST_USE const struct kt_fault *kt_tx_data(struct kt_tx *tx, const uint8_t *src, size_t len, size_t *taken);
+/* Room for the content of one record, to be filled and sealed in place; NULL when out of room or memory. */
+uint8_t *kt_tx_lend(struct kt_tx *tx, size_t *len);
+KT_MUST_USE const struct kt_fault *kt_tx_lent_done(struct kt_tx *tx, size_t n);
+
+/* A record of its own; uses the reserve. BUFFER_TOO_SMALL when even that is spent. */
+KT_MUST_USE const struct kt_fault *kt_tx_alert(struct kt_tx *tx, uint8_t level, uint8_t description);
+KT_MUST_USE const struct kt_fault *kt_tx_ccs(struct kt_tx *tx);
+/* Whether a KeyUpdate fits (with the reserve, an alert will still fit behind it). */
+bool kt_tx_can_update(const struct kt_tx *tx);
+
+/* As in rx.h; finish the open record first. */
+KT_MUST_USE const struct kt_fault *kt_tx_protect(struct kt_tx *tx, const struct kt_suite *suite,
+                                                 const struct kt_secret *secret, bool application, uint64_t now_ms);
+/* A KeyUpdate message under the old key, then the next epoch. The caller has asked kt_tx_can_update. */
+KT_MUST_USE const struct kt_fault *kt_tx_key_update(struct kt_tx *tx, bool request, enum kt_birth birth,
+                                                    uint64_t now_ms);
+
+#endif

@@ -1,0 +1,45 @@
+/*
+ * carrier.h - how the handshake reaches the wire: whole messages and keys, whoever carries them.
+ *
+ * TLS records implement it (record/carrier_tls.c); DTLS flights and QUIC would be further ones.
+ */
+#ifndef KT_CARRIER_H
+#define KT_CARRIER_H
+
+#include "seam/crypto.h"
+
+/* A whole handshake message that came in. Valid until the carrier is asked for the next one. */
+struct kt_message {
+    uint8_t type;
+    bool last_in_record; /* nothing follows it in its record: keys may change (field rule R3) */
+    struct kt_span whole; /* with the four-byte header */
+    struct kt_span body;
+};
+
+struct kt_carrier_ops {
+    /* Queues a whole message; `message` must stay alive until busy() is false. */
+    KT_MUST_USE const struct kt_fault *(*send)(void *self, struct kt_span message);
+    /* True while a message is not yet wholly in the output: drain it first. */
+    bool (*busy)(const void *self);
+    /* The change_cipher_spec of middlebox compatibility mode (RFC 9846 appendix D.4). */
+    KT_MUST_USE const struct kt_fault *(*send_ccs)(void *self);
+    /* Everything sent until now goes out; the peer's turn. */
+    KT_MUST_USE const struct kt_fault *(*flight_done)(void *self);
+    /*
+     * Installs keys derived from a traffic secret. Receiving: KEY_CHANGE_INSIDE_MESSAGE when any byte of a
+     * handshake message is left over (R3). `application`: epoch 0 of the key-lifetime contract begins.
+     */
+    KT_MUST_USE const struct kt_fault *(*protect)(void *self, enum kt_direction direction,
+                                                  const struct kt_suite *suite, const struct kt_secret *secret,
+                                                  bool application);
+    /* Server: early data was refused; skip what cannot be opened (protected records), or, after a
+     * HelloRetryRequest, all application data records, within KT_BUDGET_SKIPPED_EARLY. */
+    void (*skip_early_data)(void *self, bool retried);
+};
+
+struct kt_carrier {
+    const struct kt_carrier_ops *ops;
+    void *self;
+};
+
+#endif

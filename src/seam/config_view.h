@@ -1,0 +1,65 @@
+/*
+ * config_view.h - the frozen configuration. Only config/ writes it; everybody else sees it const.
+ */
+#ifndef KT_CONFIG_VIEW_H
+#define KT_CONFIG_VIEW_H
+
+#include <stdatomic.h>
+
+#include <keyturn/config.h>
+
+#include "seam/crypto.h"
+
+struct kt_credential {
+    atomic_uint refs;
+    const struct kt_env *env; /* a copy of the maker's, in the block */
+    struct kt_span *chain;
+    size_t chain_len;
+    uint16_t *schemes;
+    size_t scheme_count;
+    struct kt_span *names; /* lower case */
+    size_t name_count;
+    struct kt_span ocsp_response;
+    void *key;
+    void (*release_key)(void *key);
+};
+
+struct kt_config {
+    atomic_uint refs;
+    struct kt_env env;
+    enum kt_role role;
+    const struct kt_crypto *crypto;
+
+    const struct kt_suite *suites[KT_LIST_MAX];
+    size_t suite_count;
+    const struct kt_group *groups[KT_LIST_MAX];
+    size_t group_count;
+    uint16_t schemes[KT_LIST_MAX]; /* those that may sign CertificateVerify */
+    size_t scheme_count;
+    uint16_t cert_schemes[KT_LIST_MAX];
+    size_t cert_scheme_count;
+    unsigned key_shares;
+
+    struct kt_span alpn;        /* ProtocolNameList without its outer length, in order; empty: no ALPN */
+    struct kt_span authorities; /* DistinguishedName list without its outer length; empty: none */
+
+    struct kt_credential *credentials[KT_LIST_MAX];
+    size_t credential_count;
+
+    struct kt_lifetime lifetime;
+    size_t padding;
+    size_t chain_limit;
+    enum kt_client_auth client_auth;
+    unsigned asks; /* 1u << enum kt_ask_kind */
+    bool strict_names;
+    bool grease;
+    bool keylog;
+    bool cookie;
+};
+
+static inline bool kt_config_asks(const struct kt_config *config, enum kt_ask_kind kind)
+{
+    return (config->asks >> kind & 1u) != 0;
+}
+
+#endif

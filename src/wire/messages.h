@@ -1,0 +1,170 @@
+/*
+ * messages.h - the handshake messages of TLS 1.3 as structures, and their codecs.
+ *
+ * decode: the body (without the four-byte header) becomes a complete structure of spans into it, or a fault;
+ * nothing is allocated and nothing is chosen. The whole body is consumed or it is a fault. Extensions that
+ * are known but not allowed in the message are EXTENSION_NOT_ALLOWED, a second one of any number is
+ * EXTENSION_DUPLICATE. Unknown extensions are ignored in ClientHello, CertificateRequest and NewSessionTicket;
+ * in the answers (ServerHello, HelloRetryRequest, EncryptedExtensions, Certificate) they and any that `offered`
+ * does not hold are EXTENSION_NOT_OFFERED.
+ *
+ * encode: writes the whole message with its header; the writer says in the end whether it fitted.
+ */
+#ifndef KT_MESSAGES_H
+#define KT_MESSAGES_H
+
+#include "registry/limits.h"
+#include "registry/registry.h"
+#include "wire/id_list.h"
+#include "wire/reader.h"
+#include "wire/writer.h"
+
+/* The random that makes a ServerHello a HelloRetryRequest (RFC 9846 section 4.2.3). */
+extern const uint8_t kt_retry_random[32];
+/* The last eight bytes of a server's random that tell of a downgrade to 1.2, and to 1.1 or below. */
+extern const uint8_t kt_downgrade_12[8];
+extern const uint8_t kt_downgrade_11[8];
+
+struct kt_key_share {
+    uint16_t group;
+    struct kt_span key;
+};
+
+/* ClientHello, RFC 9846 section 4.2.2. Lists are checked for form and not empty where the RFC says so. */
+struct kt_client_hello {
+    uint16_t legacy_version;
+    struct kt_span random; /* 32 bytes */
+    struct kt_span session_id;
+    struct kt_id_list suites;
+    struct kt_span compression;
+    uint32_t seen; /* extensions present: set of KT_EXT_BIT */
+    bool has_extensions; /* a TLS 1.2 hello may have no extension block at all */
+
+    struct kt_span server_name; /* host_name, without the list around it; never empty when present */
+    struct kt_id_list groups;
+    struct kt_id_list schemes;
+    struct kt_id_list cert_schemes;
+    struct kt_id_list versions;
+    struct kt_span key_shares; /* content of client_shares, each entry checked; may be empty */
+    struct kt_span alpn;       /* content of ProtocolNameList, each name checked */
+    struct kt_span cookie;
+    struct kt_span psk_modes;
+    struct kt_span psk_identities, psk_binders; /* content of both lists, each entry checked */
+    size_t psk_binders_at;                      /* offset in the body where the binders begin, length included */
+    struct kt_span authorities;                 /* content of the DistinguishedName list */
+    struct kt_span session_ticket;              /* TLS 1.2 */
+    uint16_t record_size_limit;
+    uint8_t max_fragment_length;
+
+    /* encode only: GREASE values to add, 0: none; and the order of extensions, NULL: as in exts.def.
+     * `order` has KT_EXT_COUNT entries; pre_shared_key stays last whatever it says. */
+    uint16_t grease_ext[2];
+    const uint8_t *order;
+};
+
+KT_MUST_USE const struct kt_fault *kt_client_hello_decode(struct kt_span body, struct kt_client_hello *out);
+void kt_client_hello_encode(struct kt_writer *w, const struct kt_client_hello *hello);
+
+/* Walks key_shares (checked by the decoder): false at the end. `rest` starts as the whole. */
+KT_MUST_USE bool kt_key_share_next(struct kt_span *rest, struct kt_key_share *out);
+/* Likewise for the names of an ALPN list. */
+KT_MUST_USE bool kt_alpn_next(struct kt_span *rest, struct kt_span *name);
+
+/* ServerHello and HelloRetryRequest, RFC 9846 sections 4.2.3 and 4.2.4. */
+struct kt_server_hello {
+    uint16_t legacy_version;
+    struct kt_span random;
+    struct kt_span session_id;
+    uint16_t suite;
+    uint8_t compression;
+    bool is_retry; /* by its random; decode sets it, encode writes kt_retry_random when it is set */
+    uint32_t seen;
+    uint16_t version;              /* supported_versions; 0 when absent */
+    struct kt_key_share key_share; /* retry: group only */
+    struct kt_span cookie;         /* retry */
+    uint16_t psk_index;
+};
+
+/* `offered`: the extensions of our ClientHello. A cookie may come without being offered. A ServerHello without
+ * supported_versions is one of TLS 1.2: its extensions are not looked at. */
+KT_MUST_USE const struct kt_fault *kt_server_hello_decode(struct kt_span body, uint32_t offered,
+                                                          struct kt_server_hello *out);
+void kt_server_hello_encode(struct kt_writer *w, const struct kt_server_hello *hello);
+
+/* EncryptedExtensions, section 4.4.1. */
+struct kt_encrypted_extensions {
+    uint32_t seen;
+    struct kt_span alpn; /* the one name chosen */
+    struct kt_id_list groups;
+    uint16_t record_size_limit;
+    uint8_t max_fragment_length;
+};
+
+KT_MUST_USE const struct kt_fault *kt_encrypted_extensions_decode(struct kt_span body, uint32_t offered,
+                                                                  struct kt_encrypted_extensions *out);
+void kt_encrypted_extensions_encode(struct kt_writer *w, const struct kt_encrypted_extensions *message);
+
+/* CertificateRequest, section 4.4.2. */
+struct kt_certificate_request {
+    struct kt_span context;
+    uint32_t seen;
+    struct kt_id_list schemes;
+    struct kt_id_list cert_schemes;
+    struct kt_span authorities; /* content of the DistinguishedName list */
+    struct kt_span oid_filters; /* content of the list, checked */
+    uint16_t grease_ext;        /* encode only; 0: none */
+};
+
+KT_MUST_USE const struct kt_fault *kt_certificate_request_decode(struct kt_span body,
+                                                                 struct kt_certificate_request *out);
+void kt_certificate_request_encode(struct kt_writer *w, const struct kt_certificate_request *message);
+
+/* Certificate, section 4.5.1. A chain longer than KT_CHAIN_MAX is CERTIFICATE_CHAIN_TOO_LONG. */
+struct kt_certificate {
+    struct kt_span context;
+    struct kt_span chain[KT_CHAIN_MAX]; /* DER, never empty */
+    size_t chain_len;
+    struct kt_span ocsp_response; /* of the leaf */
+    struct kt_span sct_list;      /* of the leaf */
+};
+
+KT_MUST_USE const struct kt_fault *kt_certificate_decode(struct kt_span body, uint32_t offered,
+                                                         struct kt_certificate *out);
+void kt_certificate_encode(struct kt_writer *w, const struct kt_certificate *message);
+
+/* CertificateVerify, section 4.5.2. */
+struct kt_certificate_verify {
+    uint16_t scheme;
+    struct kt_span signature;
+};
+
+KT_MUST_USE const struct kt_fault *kt_certificate_verify_decode(struct kt_span body,
+                                                                struct kt_certificate_verify *out);
+void kt_certificate_verify_encode(struct kt_writer *w, const struct kt_certificate_verify *message);
+
+/* Finished, section 4.5.3: nothing but the value, whose length the caller knows. */
+void kt_finished_encode(struct kt_writer *w, struct kt_span verify_data);
+
+/* NewSessionTicket, section 4.7.1. */
+struct kt_new_session_ticket {
+    uint32_t lifetime_seconds;
+    uint32_t age_add;
+    struct kt_span nonce;
+    struct kt_span ticket; /* not empty */
+    uint32_t seen;
+    uint32_t max_early_data;
+};
+
+KT_MUST_USE const struct kt_fault *kt_new_session_ticket_decode(struct kt_span body,
+                                                                struct kt_new_session_ticket *out);
+void kt_new_session_ticket_encode(struct kt_writer *w, const struct kt_new_session_ticket *message);
+
+/* KeyUpdate, section 4.7.3. */
+struct kt_key_update {
+    bool requested;
+};
+
+KT_MUST_USE const struct kt_fault *kt_key_update_decode(struct kt_span body, struct kt_key_update *out);
+void kt_key_update_encode(struct kt_writer *w, const struct kt_key_update *message);
+
+#endif
