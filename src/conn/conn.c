@@ -153,7 +153,7 @@ unsigned kt_conn_half_status(const struct kt_conn *conn, enum kt_direction half)
     if (kt_conn_out_is_closed(conn) || conn->close_owed) {
         return status | KT_OUT_CLOSED;
     }
-    if (!failed && kt_conn_is_connected(conn) && kt_tx_has_room(&conn->tx)) {
+    if (!failed && kt_conn_is_connected(conn) && kt_tx_takes_data(&conn->tx)) {
         status |= KT_TAKES_DATA;
     }
     return status;
