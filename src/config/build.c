@@ -1,6 +1,7 @@
 #include "base/fail.h"
 #include "base/span.h"
 #include "config/builder_impl.h"
+#include "wire/writer.h"
 
 /* lists of numbers */
 
@@ -110,10 +111,16 @@ static const struct kt_fault *take_algorithms(struct kt_builder *b, struct kt_co
 static const struct kt_fault *take_schemes(struct kt_builder *b, struct kt_config *config)
 {
     const struct rule scheme = {"schemes", has_handshake_scheme, KT_FAULT(CONFIG_SCHEMES)};
+    struct kt_writer w = kt_writer_over(config->cert_schemes_bytes, sizeof config->cert_schemes_bytes);
     const struct rule cert_scheme = {"cert_schemes", has_scheme, KT_FAULT(CONFIG_SCHEMES)};
 
     KT_TRY(usable(b, &scheme, &b->schemes, config->schemes, &config->scheme_count));
-    return usable(b, &cert_scheme, &b->cert_schemes, config->cert_schemes, &config->cert_scheme_count);
+    KT_TRY(usable(b, &cert_scheme, &b->cert_schemes, config->cert_schemes, &config->cert_scheme_count));
+    for (size_t i = 0; i < config->cert_scheme_count; i++) {
+        kt_put_u16(&w, config->cert_schemes[i]);
+    }
+    config->cert_schemes_wire.wire = kt_writer_span(&w);
+    return NULL;
 }
 
 static const struct kt_fault *take_key_shares(struct kt_builder *b, struct kt_config *config)
