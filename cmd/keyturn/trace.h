@@ -25,8 +25,8 @@ struct kt_trace *kt_trace_new(int fd, enum kt_trace_form form);
 void kt_trace_free(struct kt_trace *trace);
 
 /*
- * For commands with several connections: lines carry this number of the connection ("[7] ", "id":7). It is called
- * inside the observer, so it may use kt_conn_owner and no more.
+ * For commands with several connections: lines carry this number of the connection ("[7] ", "id":7). It is
+ * called inside the observer, so it may use kt_conn_owner and no more.
  */
 void kt_trace_identify(struct kt_trace *trace, uint64_t (*id)(const struct kt_conn *conn));
 
