@@ -74,10 +74,10 @@ void kt_report_closed(const char *tag, const struct kt_conn *conn, uint64_t sent
 static bool is_about_certificates(int alert)
 {
     static const int alerts[] = {
-        KT_ALERT_BAD_CERTIFICATE,     KT_ALERT_UNSUPPORTED_CERTIFICATE,
-        KT_ALERT_CERTIFICATE_REVOKED, KT_ALERT_CERTIFICATE_EXPIRED,
-        KT_ALERT_CERTIFICATE_UNKNOWN, KT_ALERT_UNKNOWN_CA,
-        KT_ALERT_ACCESS_DENIED,       KT_ALERT_BAD_CERTIFICATE_STATUS_RESPONSE,
+        KT_ALERT_BAD_CERTIFICATE,      KT_ALERT_UNSUPPORTED_CERTIFICATE,
+        KT_ALERT_CERTIFICATE_REVOKED,  KT_ALERT_CERTIFICATE_EXPIRED,
+        KT_ALERT_CERTIFICATE_UNKNOWN,  KT_ALERT_UNKNOWN_CA,
+        KT_ALERT_ACCESS_DENIED,        KT_ALERT_BAD_CERTIFICATE_STATUS_RESPONSE,
         KT_ALERT_CERTIFICATE_REQUIRED,
     };
 
@@ -117,7 +117,8 @@ enum kt_exit kt_report_fault(const char *tag, const char *subject, const struct 
     char line[REPORT_LINE];
 
     kt_explain(fault, conn, error, what, sizeof what);
-    (void)snprintf(line, sizeof line, "%s%s%s", subject != NULL ? subject : "", subject != NULL ? ": " : "", what);
+    (void)snprintf(line, sizeof line, "%s%s%s", subject != NULL ? subject : "", subject != NULL ? ": " : "",
+                   what);
     put_text(tag, "error: ", line);
     put_text(tag, "hint: ", kt_explain_hint(fault, conn));
     return kt_report_exit(fault, conn != NULL ? kt_conn_alert_received(conn) : -1);
@@ -132,6 +133,7 @@ enum kt_exit kt_report_usage(const char *command, const char *format, ...)
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
     kt_report_line("", "error: %s (reason=USAGE_ARGUMENT alert=-)", text);
-    kt_report_line("", "hint: keyturn%s%s --help lists what there is", command[0] != '\0' ? " " : "", command);
+    kt_report_line("", "hint: keyturn%s%s --help lists what there is", command[0] != '\0' ? " " : "",
+                   command);
     return KT_EXIT_USAGE;
 }
