@@ -1,10 +1,11 @@
 /*
- * options.h - the options that connect and serve share: one table for parsing and help, one struct for the result,
- * and the way from there to a configuration.
+ * options.h - the options that connect and serve share: one table for parsing and help, one struct for the
+ * result, and the way from there to a configuration.
  *
- * A command describes its own options by a table like the common one and calls, in this order, kt_options_parse,
- * kt_options_open, kt_options_builder (adds to the builder what is its own), kt_options_build, kt_options_close.
- * To read certificates again it calls kt_options_builder and kt_options_build again.
+ * A command describes its own options by a table like the common one and calls, in this order,
+ * kt_options_parse, kt_options_open, kt_options_builder (adds to the builder what is its own),
+ * kt_options_build, kt_options_close. To read certificates again it calls kt_options_builder and
+ * kt_options_build again.
  */
 #ifndef KT_OPTIONS_H
 #define KT_OPTIONS_H
@@ -59,9 +60,9 @@ struct kt_options {
     enum kt_trace_form trace_form;
     bool quiet;
 
-    /* From kt_options_open. Builders and credentials are made with `env`, whose observer draws the trace and writes the
-     * key log; a command with an observer of its own sets env.observer and env.user to that, and calls
-     * kt_options_observe from it. */
+    /* From kt_options_open. Builders and credentials are made with `env`, whose observer draws the trace and
+     * writes the key log; a command with an observer of its own sets env.observer and env.user to that, and
+     * calls kt_options_observe from it. */
     struct kt_env env;
     struct kt_keylog *keylog;
     struct kt_trace *trace;
@@ -87,13 +88,14 @@ struct kt_option_command {
 
 /*
  * Parses argv (argv[0] is the command's name) into `options`, which is reset, and into the command's target.
- * KT_EXIT_NONE: go on, argv[*first] is the first operand (operands may stand between options). Otherwise help or
- * a message was printed and the command returns what this returned.
+ * KT_EXIT_NONE: go on, argv[*first] is the first operand (operands may stand between options). Otherwise help
+ * or a message was printed and the command returns what this returned.
  */
 enum kt_exit kt_options_parse(struct kt_options *options, const struct kt_option_command *command, int argc,
                               char **argv, int *first);
 
-/* Opens trace and key log and fills env. KT_EXIT_NONE, or the message was printed. close accepts what open left. */
+/* Opens trace and key log and fills env. KT_EXIT_NONE, or the message was printed. close accepts what open
+ * left. */
 enum kt_exit kt_options_open(struct kt_options *options);
 void kt_options_close(struct kt_options *options);
 
@@ -113,8 +115,8 @@ enum kt_exit kt_options_build(struct kt_builder *builder, struct kt_config **out
 bool kt_options_number(const char *text, uint64_t max, uint64_t *out);
 
 /*
- * "HOST:PORT", "[V6]:PORT" or ":PORT" taken apart; false when it is none of them or does not fit. Without brackets
- * there may be only one colon. A name's trailing dot is taken off.
+ * "HOST:PORT", "[V6]:PORT" or ":PORT" taken apart; false when it is none of them or does not fit. Without
+ * brackets there may be only one colon. A name's trailing dot is taken off.
  */
 bool kt_options_address(const char *text, char host[256], char port[32]);
 

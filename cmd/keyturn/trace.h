@@ -1,9 +1,12 @@
 /*
  * trace.h - draws what a connection does, as a ladder for people or as JSON lines for programs.
  *
- *      0.412 ms  -> ClientHello 214
- *      1.033 ms  <- ServerHello 90
- *      1.034 ms  == receiving epoch 0 (initial)
+ *      0.412  |-- ClientHello 214 ------------------------------->|
+ *      1.033  |<-------------------------------- ServerHello 90 --|
+ *      1.034  |== receiving key 0: initial =======================|
+ *
+ * We are on the left, the peer on the right; the number behind a message is its length in bytes. A trace is
+ * not changed by drawing, and each line is one write, so any number of threads may draw.
  */
 #ifndef KT_TRACE_H
 #define KT_TRACE_H
@@ -25,8 +28,8 @@ struct kt_trace *kt_trace_new(int fd, enum kt_trace_form form);
 void kt_trace_free(struct kt_trace *trace);
 
 /*
- * For commands with several connections: lines carry this number of the connection ("[7] ", "id":7). It is called
- * inside the observer, so it may use kt_conn_owner and no more.
+ * For commands with several connections: lines carry this number of the connection ("[7] ", "id":7). It is
+ * called inside the observer, so it may use kt_conn_owner and no more.
  */
 void kt_trace_identify(struct kt_trace *trace, uint64_t (*id)(const struct kt_conn *conn));
 

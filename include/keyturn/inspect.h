@@ -17,10 +17,10 @@ struct kt_facts {
     uint16_t version;
     uint16_t suite;
     uint16_t group;
-    uint16_t own_scheme;  /* of our CertificateVerify */
-    uint16_t peer_scheme; /* of the peer's */
-    bool hello_retried;   /* there was a HelloRetryRequest */
-    bool peer_authenticated; /* the peer proved a certificate that was accepted */
+    uint16_t own_scheme;        /* of our CertificateVerify */
+    uint16_t peer_scheme;       /* of the peer's */
+    bool hello_retried;         /* there was a HelloRetryRequest */
+    bool peer_authenticated;    /* the peer proved a certificate that was accepted */
     struct kt_span server_name; /* client: the name given; server: the SNI received */
     struct kt_span alpn;
     uint32_t handshake_ms; /* from the first byte of output or input to connected */
@@ -30,8 +30,7 @@ struct kt_facts {
 KT_API struct kt_facts kt_conn_facts(const struct kt_conn *conn);
 
 /*
- * The current epoch of one direction. Exact when called by the thread of that half; a snapshot that may mix
- * two moments from another. Before the handshake is done all is 0.
+ * The current epoch of one direction, for the thread of that half. Before the handshake is done all is 0.
  */
 KT_API struct kt_epoch_info kt_conn_epoch(const struct kt_conn *conn, enum kt_direction direction);
 

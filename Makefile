@@ -1,0 +1,83 @@
+# A thin front: every target is a few calls of Meson and of the scripts in tools/.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+FUZZ_SECONDS ?= 60
+JOBS ?= $(shell nproc)
+
+# What make test looks for: memory errors and undefined behaviour, or `make test SANITIZE=thread`.
+SANITIZE ?= address,undefined
+
+RELEASE = build/release
+CHECKED = build/$(if $(filter thread,$(SANITIZE)),tsan,asan)
+STAGE = build/stage
+C_FILES = git ls-files '*.c' '*.h'
+
+# Configured with the prefix "/", so that the tree can be put anywhere: the path from the command to the library
+# and the ones in keyturn.pc are relative to where the files lie.
+SETUP = meson setup --prefix=/
+
+.PHONY: all build run test bench stage install format lint fuzz clean help
+all: build
+
+build: ## build the library and the command into build/release
+	@scripts/setup build
+	@test -f $(RELEASE)/build.ninja || $(SETUP) -Dtests=false $(RELEASE)
+	@ninja -C $(RELEASE)
+
+run: stage ## show the tour
+	@scripts/setup peers
+	$(STAGE)/bin/keyturn tour
+
+test: ## run all tests under the sanitizers
+	@scripts/setup build peers test
+	@test -f $(CHECKED)/build.ninja || $(SETUP) -Doptimization=1 -Db_sanitize=$(SANITIZE) $(CHECKED)
+	@ninja -C $(CHECKED)
+	@rm -rf $(CHECKED)/stage
+	@meson install -C $(CHECKED) --quiet --no-rebuild --destdir $(CURDIR)/$(CHECKED)/stage
+	@tools/testrun $(CHECKED) --stage $(CHECKED)/stage -j $(JOBS)
+
+bench: stage ## measure against the peers
+	@scripts/setup peers bench
+	bench/run
+
+stage: build ## fill build/stage with the tree as installed under a prefix
+	@rm -rf $(STAGE)
+	@meson install -C $(RELEASE) --quiet --no-rebuild --destdir $(CURDIR)/$(STAGE)
+
+install: build ## install under PREFIX (/usr/local)
+	@meson install -C $(RELEASE) --no-rebuild --destdir "$(abspath $(DESTDIR)$(PREFIX))"
+
+format: ## format all C sources
+	@scripts/setup lint
+	@$(C_FILES) | xargs clang-format -i
+
+lint: stage ## format, layers, exports, graphs, both compilers, clang-tidy
+	@scripts/setup build test lint
+	@$(C_FILES) | xargs clang-format --dry-run -Werror
+	@tools/layers --self-test
+	@tools/layers
+	@tools/rooms
+	@tools/exports $(STAGE)/lib/libkeyturn.so.0
+	@for cc in gcc clang; do \
+	    test -f build/lint-$$cc/build.ninja || CC=$$cc $(SETUP) build/lint-$$cc || exit 1; \
+	    ninja -C build/lint-$$cc || exit 1; \
+	done
+	@build/lint-gcc/tools/graph --check ARCHITECTURE.md
+	@git ls-files 'src/*.c' 'cmd/*.c' | xargs -P $(JOBS) -n 4 clang-tidy --quiet -p build/lint-clang 2>/dev/null
+
+fuzz: ## run each fuzzer for FUZZ_SECONDS (60)
+	@scripts/setup build fuzz
+	@test -f build/fuzz/build.ninja || CC=clang $(SETUP) -Dfuzz=true -Doptimization=1 \
+	    -Db_sanitize=address,undefined -Db_lundef=false build/fuzz
+	@ninja -C build/fuzz
+	@for fuzzer in build/fuzz/tests/fuzz/*_fuzz; do \
+	    mkdir -p build/corpus/$${fuzzer##*/} && \
+	    $$fuzzer -max_total_time=$(FUZZ_SECONDS) -timeout=10 build/corpus/$${fuzzer##*/} || exit 1; \
+	done
+
+clean: ## remove everything that was built
+	rm -rf build
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1 - \2/p' Makefile
