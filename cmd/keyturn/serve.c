@@ -1,7 +1,7 @@
 /*
  * serve.c - the main thread of a server: accepts, hands out, and takes signals and commands.
  */
-#include "serve.h"
+#include "commands.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -246,7 +246,8 @@ static void loop(struct server *server)
 
 static enum kt_exit fail(const char *what, enum kt_exit exit)
 {
-    kt_report_line("", "error: %s: %s (reason=%s alert=-)", what, strerror(errno), kt_reason_name(KT_REASON_TRANSPORT_FAILED));
+    kt_report_line("", "error: %s: %s (reason=%s alert=-)", what, strerror(errno),
+                   kt_reason_name(KT_REASON_TRANSPORT_FAILED));
     return exit;
 }
 
@@ -291,9 +292,8 @@ static enum kt_exit open_setup(struct server *server)
     if (server->common.credential_count == 0) {
         exit = kt_setup_ephemeral(&server->common, &server->own, &server->ephemeral);
     }
-    return exit != KT_EXIT_NONE
-               ? exit
-               : kt_setup_load(&server->common, &server->own, server->ephemeral, &server->setup);
+    return exit != KT_EXIT_NONE ? exit
+                                : kt_setup_load(&server->common, &server->own, server->ephemeral, &server->setup);
 }
 
 /* As many connections as there are descriptors for: one more would fail halfway. */

@@ -65,8 +65,8 @@ static bool watch(const struct client *client, int operation)
 static bool send_answer(struct client *client)
 {
     while (has_answer(client)) {
-        ssize_t n = send(client->source.fd, client->answer.p + client->answered,
-                         client->answer.len - client->answered, MSG_NOSIGNAL);
+        ssize_t n = send(client->source.fd, client->answer.p + client->answered, client->answer.len - client->answered,
+                         MSG_NOSIGNAL);
 
         if (n < 0 && errno == EAGAIN) {
             return true;

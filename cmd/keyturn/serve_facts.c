@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <stdatomic.h>
 
-
 /* Names come from the client: what is no plain character does not reach a terminal. "-" when there is none. */
 static const char *plain(struct kt_span name, char out[64])
 {

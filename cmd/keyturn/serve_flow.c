@@ -5,12 +5,11 @@ enum { PATTERN = 256 };
 
 /* Byte i of a source is i mod 256, so that the receiver can tell whether one is missing. */
 static const uint8_t pattern[] = {
-#define ROW(n)                                                                                               \
-    n, n + 1, n + 2, n + 3, n + 4, n + 5, n + 6, n + 7, n + 8, n + 9, n + 10, n + 11, n + 12, n + 13,        \
-        n + 14, n + 15
-#define PAGE                                                                                                 \
-    ROW(0), ROW(16), ROW(32), ROW(48), ROW(64), ROW(80), ROW(96), ROW(112), ROW(128), ROW(144), ROW(160),    \
-        ROW(176), ROW(192), ROW(208), ROW(224), ROW(240)
+#define ROW(n)                                                                                                         \
+    n, n + 1, n + 2, n + 3, n + 4, n + 5, n + 6, n + 7, n + 8, n + 9, n + 10, n + 11, n + 12, n + 13, n + 14, n + 15
+#define PAGE                                                                                                           \
+    ROW(0), ROW(16), ROW(32), ROW(48), ROW(64), ROW(80), ROW(96), ROW(112), ROW(128), ROW(144), ROW(160), ROW(176),    \
+        ROW(192), ROW(208), ROW(224), ROW(240)
 #define BOOK PAGE, PAGE, PAGE, PAGE, PAGE, PAGE, PAGE, PAGE
     BOOK, BOOK, BOOK, BOOK, BOOK, BOOK, BOOK, BOOK, PAGE, /* 16 KiB and one turn: any record is one piece */
 #undef BOOK

@@ -300,8 +300,7 @@ int kt_http_parse(const char *head, size_t len, struct kt_http_request *out)
     int status;
 
     *out = (struct kt_http_request){.method = KT_HTTP_OTHER};
-    if (!cut_line(&rest, &line) || !cut_at(&line, ' ', &method) || !is_token(method) ||
-        !cut_at(&line, ' ', &target)) {
+    if (!cut_line(&rest, &line) || !cut_at(&line, ' ', &method) || !is_token(method) || !cut_at(&line, ' ', &target)) {
         return 400;
     }
     out->method = method_named(method);
@@ -316,8 +315,8 @@ int kt_http_parse(const char *head, size_t len, struct kt_http_request *out)
         status = take_target(target, out);
     }
     out->has_body = fields.has_body;
-    out->keep_alive = (status == 0 || status == 404) && !fields.has_body && !fields.says_close &&
-                      (!is_1_0 || fields.says_keep_alive);
+    out->keep_alive =
+        (status == 0 || status == 404) && !fields.has_body && !fields.says_close && (!is_1_0 || fields.says_keep_alive);
     return status;
 }
 

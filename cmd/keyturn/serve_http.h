@@ -21,8 +21,8 @@ enum kt_http_method { KT_HTTP_GET, KT_HTTP_HEAD, KT_HTTP_OTHER };
 struct kt_http_request {
     enum kt_http_method method;
     bool keep_alive;
-    bool has_body;   /* a body follows, which nobody reads */
-    bool wants_folder; /* the path ended with a slash */
+    bool has_body;               /* a body follows, which nobody reads */
+    bool wants_folder;           /* the path ended with a slash */
     char path[KT_HTTP_PATH_MAX]; /* decoded, relative ("." for the root), without "." and "..", ends with NUL */
 };
 

@@ -14,11 +14,11 @@
 #include "serve_worker.h"
 
 enum {
-    TURNS = 16,              /* of at most one record each way, before another connection has its turn */
-    HANDSHAKE_MS = 10000,    /* from the accept until the handshake is done */
-    CLOSING_MS = 2000,       /* for the peer to answer our close_notify, once it is sent */
+    TURNS = 16,               /* of at most one record each way, before another connection has its turn */
+    HANDSHAKE_MS = 10000,     /* from the accept until the handshake is done */
+    CLOSING_MS = 2000,        /* for the peer to answer our close_notify, once it is sent */
     CLOSING_STALL_MS = 60000, /* for a peer that does not read what is queued before the close_notify */
-    TICK_MS = 20,            /* at least, between two ticks of a deadline that stays due */
+    TICK_MS = 20,             /* at least, between two ticks of a deadline that stays due */
 };
 
 static const struct kt_fault handshake_late = {

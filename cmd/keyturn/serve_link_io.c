@@ -131,8 +131,8 @@ static void answer_sign(struct kt_link *link, const struct kt_ask *ask)
     size_t len;
     const struct kt_fault *fault = kt_pki_sign(ask, signature, sizeof signature, &len);
 
-    kt_link_note(link, fault != NULL ? kt_answer_refuse(link->conn, fault)
-                                     : kt_answer_signature(link->conn, signature, len));
+    kt_link_note(link,
+                 fault != NULL ? kt_answer_refuse(link->conn, fault) : kt_answer_signature(link->conn, signature, len));
 }
 
 /* Clients are known by their authority, not by a host name. */

@@ -89,7 +89,7 @@ static const char *set_workers(void *target, const char *value)
     struct kt_serve_options *own = target;
 
     return kt_options_number(value, WORKERS_MAX, &own->workers) && own->workers > 0 ? NULL
-                                                                                   : "is not a number from 1 to 256";
+                                                                                    : "is not a number from 1 to 256";
 }
 
 static const char *set_control(void *target, const char *value)

@@ -144,7 +144,8 @@ static enum kt_exit write_pem(const char *path, struct kt_span certificate)
         failed = fclose(file) != 0 || failed;
     }
     if (failed) {
-        kt_report_line("", "error: %s: %s (reason=%s alert=-)", path, strerror(errno), kt_reason_name(KT_REASON_FILE_UNREADABLE));
+        kt_report_line("", "error: %s: %s (reason=%s alert=-)", path, strerror(errno),
+                       kt_reason_name(KT_REASON_FILE_UNWRITABLE));
         return KT_EXIT_FILES;
     }
     return KT_EXIT_NONE;

@@ -24,8 +24,8 @@ struct kt_setup *kt_setup_ref(struct kt_setup *setup);
 void kt_setup_unref(struct kt_setup *setup);
 
 /*
- * A credential for this host that lives as long as the process. Its fingerprint goes to stderr, and its certificate to the
- * file that the options name.
+ * A credential for this host that lives as long as the process. Its fingerprint goes to stderr, and its certificate to
+ * the file that the options name.
  */
 enum kt_exit kt_setup_ephemeral(const struct kt_options *common, const struct kt_serve_options *own,
                                 struct kt_credential **out);

@@ -189,8 +189,7 @@ static void run_round(struct kt_worker *worker, struct kt_errand *errand)
     kt_text_free(&text);
 }
 
-size_t kt_crew_visit(struct kt_worker *workers, size_t count, kt_visit *visit, const void *how,
-                     struct kt_text *text)
+size_t kt_crew_visit(struct kt_worker *workers, size_t count, kt_visit *visit, const void *how, struct kt_text *text)
 {
     struct round round = {.left = count, .visit = visit, .how = how, .text = text};
     struct round_errand *errands = calloc(count, sizeof *errands);
@@ -409,8 +408,7 @@ bool kt_worker_start(struct kt_worker *worker, struct kt_crew *crew)
     worker->last_ready = &worker->ready;
     worker->epoll = epoll_create1(EPOLL_CLOEXEC);
     worker->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (worker->epoll < 0 || worker->wake < 0 ||
-        epoll_ctl(worker->epoll, EPOLL_CTL_ADD, worker->wake, &event) != 0) {
+    if (worker->epoll < 0 || worker->wake < 0 || epoll_ctl(worker->epoll, EPOLL_CTL_ADD, worker->wake, &event) != 0) {
         close_both(worker);
         return false;
     }

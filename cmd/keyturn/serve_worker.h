@@ -65,8 +65,7 @@ bool kt_worker_give(struct kt_worker *worker, int fd, uint64_t id, struct kt_set
  * the worker's own text; the texts are joined into `text`, when there is one. Returns the sum of what visit returned.
  */
 typedef size_t kt_visit(struct kt_link *link, struct kt_text *text, const void *how);
-size_t kt_crew_visit(struct kt_worker *workers, size_t count, kt_visit *visit, const void *how,
-                     struct kt_text *text);
+size_t kt_crew_visit(struct kt_worker *workers, size_t count, kt_visit *visit, const void *how, struct kt_text *text);
 
 /* Politely: connections end by themselves or, in steps, by force. A second call cuts what is left. */
 void kt_crew_stop(struct kt_worker *workers, size_t count);

@@ -66,10 +66,10 @@ static void answer(struct exchange *x, int status, const char *type, uint64_t si
 
     format_date(date, sizeof date);
     len = snprintf(x->answer, sizeof x->answer,
-                   "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %" PRIu64 "\r\n"
+                   "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %" PRIu64
+                   "\r\n"
                    "X-Content-Type-Options: nosniff\r\nConnection: %s\r\n%s\r\n",
-                   status, kt_http_reason(status), date, type, size, x->keep_alive ? "keep-alive" : "close",
-                   field);
+                   status, kt_http_reason(status), date, type, size, x->keep_alive ? "keep-alive" : "close", field);
     x->answer_len = (size_t)len;
     x->answering = true;
 }
