@@ -11,27 +11,6 @@ struct kt_lifetime kt_lifetime_default(void)
     };
 }
 
-const char *kt_birth_name(enum kt_birth birth)
-{
-    switch (birth) {
-    case KT_BIRTH_INITIAL:
-        return "initial";
-    case KT_BIRTH_PEER:
-        return "peer";
-    case KT_BIRTH_CALLER:
-        return "caller";
-    case KT_BIRTH_RECORDS:
-        return "records";
-    case KT_BIRTH_BYTES:
-        return "bytes";
-    case KT_BIRTH_SECONDS:
-        return "seconds";
-    case KT_BIRTH_AEAD_LIMIT:
-        return "aead-limit";
-    }
-    return "?";
-}
-
 void kt_epoch_begin(struct kt_epoch *e, uint64_t number, enum kt_birth birth, uint64_t now_ms)
 {
     *e = (struct kt_epoch){.number = number, .birth = birth, .born_ms = now_ms};
