@@ -1,0 +1,187 @@
+"""Stock TLS programs as peers: openssl, gnutls, curl, Python's ssl, and plain TCP."""
+import contextlib
+import re
+import socket
+import ssl
+import threading
+
+from support.certs import HOST
+from support.process import DEADLINE, listening_port
+
+_ACCEPT = re.compile(rb"^ACCEPT .*:(\d+)$", re.M)
+# OpenSSL's command letters (K, k, Q, R, c, ...) are none of these.
+PAYLOAD_ALPHABET = b"0123456789"
+
+
+class Peers:
+    def __init__(self, processes, pki):
+        self.processes = processes
+        self.pki = pki
+        self._servers = []
+
+    def stop(self):
+        for server in self._servers:
+            server.stop()
+
+    # servers: each returns an object with .port
+
+    def openssl_server(self, *options, leaf=None, **how):
+        """s_server; "-rev" among the options makes it answer each line reversed."""
+        leaf = leaf or self.pki.p256
+        process = self.processes.start(
+            ["openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", leaf.chain, "-cert_chain", leaf.chain,
+             "-key", leaf.key, *options], **how)
+        process.port = int(process.wait_out(_ACCEPT)[1])
+        return process
+
+    def gnutls_server(self, *options, leaf=None, priority="NORMAL", **how):
+        """gnutls-serv as an echo server."""
+        leaf = leaf or self.pki.p256
+        process = self.processes.start(
+            ["gnutls-serv", "--port", "0", "--echo", "--priority", priority, "--x509certfile", leaf.chain,
+             "--x509keyfile", leaf.key, *options], **how)
+        process.port = listening_port(process)
+        return process
+
+    def python_context(self, server, leaf=None, ca=None):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
+        if leaf:
+            context.load_cert_chain(leaf.chain, leaf.key)
+        if not server or ca:
+            context.load_verify_locations(ca or self.pki.ca)
+        if server and ca:
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+    def tcp_server(self, handle):
+        """Calls handle(socket) for each connection, in a thread."""
+        server = TcpServer(handle)
+        self._servers.append(server)
+        return server
+
+    def python_server(self, handle=None, leaf=None, context=None):
+        """Calls handle(tls socket) for each connection; echoes without one."""
+        context = context or self.python_context(True, leaf or self.pki.p256)
+
+        def shake(raw):
+            with context.wrap_socket(raw, server_side=True) as tls:
+                (handle or echo)(tls)
+        return self.tcp_server(shake)
+
+    # clients
+
+    def openssl_client(self, port, *options, data=b"", seconds=DEADLINE, **how):
+        """s_client to its end; a server that does not verify ends it."""
+        return self.processes.run(self._s_client(port, options), data, seconds, **how)
+
+    def start_openssl_client(self, port, *options, **how):
+        return self.processes.start(self._s_client(port, options), **how)
+
+    def _s_client(self, port, options):
+        return ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-servername", HOST, "-verify_hostname", HOST,
+                "-CAfile", self.pki.ca, "-verify_return_error", *options]
+
+    def gnutls_client(self, port, *options, data=b"", priority="NORMAL", seconds=DEADLINE, **how):
+        return self.processes.run(
+            ["gnutls-cli", "--port", port, "--priority", priority, "--x509cafile", self.pki.ca,
+             "--sni-hostname", HOST, "--verify-hostname", HOST, *options, "127.0.0.1"], data, seconds, **how)
+
+    def curl(self, port, path="/", *options, seconds=DEADLINE, **how):
+        return self.processes.run(
+            ["curl", "--silent", "--show-error", "--verbose", "--http1.1", "--noproxy", "*", "--cacert", self.pki.ca,
+             "--resolve", f"{HOST}:{port}:127.0.0.1", *options, f"https://{HOST}:{port}{path}"],
+            b"", seconds, **how)
+
+    @contextlib.contextmanager
+    def python_client(self, port, context=None, leaf=None, name=HOST):
+        context = context or self.python_context(False, leaf)
+        with socket.create_connection(("127.0.0.1", port), DEADLINE) as raw:
+            with context.wrap_socket(raw, server_hostname=name) as tls:
+                yield tls
+
+    @contextlib.contextmanager
+    def tcp_client(self, port):
+        with socket.create_connection(("127.0.0.1", port), DEADLINE) as raw:
+            yield raw
+
+
+class TcpServer:
+    """Accepts on any port; one thread for each connection. `results` holds what each handler returned or raised."""
+
+    def __init__(self, handle):
+        self._handle = handle
+        self._changed = threading.Condition()
+        self._threads = []
+        self._open = set()
+        self.results = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def _accept(self):
+        while True:
+            try:
+                raw, _ = self._listener.accept()
+            except OSError:
+                return
+            raw.settimeout(DEADLINE)
+            thread = threading.Thread(target=self._serve, args=(raw,), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, raw):
+        try:
+            with raw:
+                result = self._handle(raw)
+        except OSError as error:  # ssl.SSLError is one
+            result = error
+        with self._changed:
+            self.results.append(result)
+            self._changed.notify_all()
+
+    def wait_result(self):
+        """What the first finished handler returned, or the OSError it raised."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self.results, DEADLINE):
+                raise AssertionError("no connection was served to its end")
+            return self.results[0]
+
+    def stop(self):
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(DEADLINE)
+        for thread in self._threads:
+            thread.join(DEADLINE)
+
+
+def echo(tls):
+    """Sends back what comes; closes when the peer does."""
+    while data := tls.recv(65536):
+        tls.sendall(data)
+    tls.unwrap()
+
+
+def read_all(tls):
+    """Everything until the peer's close_notify."""
+    parts = []
+    while data := tls.recv(1 << 18):
+        parts.append(data)
+    return b"".join(parts)
+
+
+def refused_port():
+    """A port of this host that nobody listens on, and the socket that keeps it so."""
+    keeper = socket.socket()
+    keeper.bind(("127.0.0.1", 0))
+    return keeper.getsockname()[1], keeper
+
+
+def packet_stdin():
+    """
+    Standard input for openssl as (our end, its end): each send() is one read() of the child, so that a command
+    letter such as "K" stands at the beginning of a read as openssl wants it.
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.settimeout(DEADLINE)
+    return ours, theirs.detach()
