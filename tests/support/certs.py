@@ -94,7 +94,7 @@ class Authority:
 class Pki:
     """
     Leafs for localhost, one for each kind of key: p256 p384 p521 rsa rsa_pss ed25519.
-    Clients: client (trusted), client_rsa (trusted), client_stranger (of another authority).
+    Clients, the same kinds: client_p256 ...; client_stranger (of another authority), client_expired.
     Each wrong in one way: expired not_yet wrong_name self_signed stranger weak_key wrong_purpose tampered.
     Other forms: encrypted (PKCS#8 under PASSWORD), pkcs12 (file under PASSWORD).
     """
@@ -116,15 +116,17 @@ class Pki:
                 "p521": ec.generate_private_key(ec.SECP521R1()),
                 "rsa": rsa.generate_private_key(65537, 2048),
                 "ed25519": ed25519.Ed25519PrivateKey.generate()}
+        client = ExtendedKeyUsageOID.CLIENT_AUTH
         for kind, key in keys.items():
             setattr(self, kind, self._leaf(kind, key))
-        self.rsa_pss = self._rsa_pss_leaf()
+            setattr(self, f"client_{kind}", self._leaf(f"client_{kind}", key, purpose=client))
+        self.rsa_pss = self._rsa_pss_leaf("rsa_pss", "serverAuth")
+        self.client_rsa_pss = self._rsa_pss_leaf("client_rsa_pss", "clientAuth")
 
         key = keys["p256"]
-        client = ExtendedKeyUsageOID.CLIENT_AUTH
-        self.client = self._leaf("client", key, names=["client.test"], purpose=client)
-        self.client_rsa = self._leaf("client_rsa", keys["rsa"], names=["client.test"], purpose=client)
-        self.client_stranger = self._leaf("client_stranger", key, other, names=["client.test"], purpose=client)
+        self.client_stranger = self._leaf("client_stranger", key, other, purpose=client)
+        self.client_expired = self._leaf("client_expired", key, purpose=client, start=NOW - 20 * DAY,
+                                         end=NOW - 10 * DAY)
 
         self.expired = self._leaf("expired", key, start=NOW - 20 * DAY, end=NOW - 10 * DAY)
         self.not_yet = self._leaf("not_yet", key, start=NOW + 10 * DAY, end=NOW + 20 * DAY)
@@ -173,19 +175,19 @@ class Pki:
         der[-1] ^= 1
         return self._save("tampered", [x509.load_der_x509_certificate(bytes(der)), *self.intermediate.chain], key)
 
-    def _rsa_pss_leaf(self):
+    def _rsa_pss_leaf(self, name, purpose):
         """python3-cryptography knows no id-RSASSA-PSS keys, the openssl command does."""
-        key, leaf = self.folder / "rsa_pss.key", self.folder / "rsa_pss.leaf"
+        key, leaf = self.folder / f"{name}.key", self.folder / f"{name}.leaf"
         issuer = self._save("intermediate", [self.intermediate.certificate], self.intermediate.key)
 
         def openssl(*words):
             subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True)
         openssl("genpkey", "-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048", "-out", key)
-        openssl("req", "-x509", "-new", "-key", key, "-subj", "/O=Keyturn tests/CN=rsa_pss", "-days", 10,
+        openssl("req", "-x509", "-new", "-key", key, "-subj", f"/O=Keyturn tests/CN={name}", "-days", 10,
                 "-CA", issuer.chain, "-CAkey", issuer.key, "-out", leaf,
                 "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1",
                 "-addext", "basicConstraints=critical,CA:false",
-                "-addext", "extendedKeyUsage=serverAuth", "-addext", "keyUsage=critical,digitalSignature")
+                "-addext", f"extendedKeyUsage={purpose}", "-addext", "keyUsage=critical,digitalSignature")
         certificate = x509.load_pem_x509_certificate(leaf.read_bytes())
-        chain = self._write("rsa_pss.pem", _pem([certificate, *self.intermediate.chain]))
-        return Leaf("rsa_pss", chain, key, certificate)
+        chain = self._write(f"{name}.pem", _pem([certificate, *self.intermediate.chain]))
+        return Leaf(name, chain, key, certificate)

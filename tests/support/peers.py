@@ -1,5 +1,6 @@
 """Stock TLS programs as peers: openssl, gnutls, curl, Python's ssl, and plain TCP."""
 import contextlib
+import dataclasses
 import re
 import socket
 import ssl
@@ -9,8 +10,15 @@ from support.certs import HOST
 from support.process import DEADLINE, listening_port
 
 _ACCEPT = re.compile(rb"^ACCEPT .*:(\d+)$", re.M)
-# OpenSSL's command letters (K, k, Q, R, c, ...) are none of these.
-PAYLOAD_ALPHABET = b"0123456789"
+PING = b"12321\n"  # the same when its line is reversed
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a client got that sent PING to an echo server."""
+    ok: bool
+    got: bytes
+    said: str  # its messages
 
 
 class Peers:
@@ -20,6 +28,7 @@ class Peers:
         self._servers = []
 
     def stop(self):
+        self.processes.stop()  # first, so that no handler waits for a child
         for server in self._servers:
             server.stop()
 
@@ -34,11 +43,11 @@ class Peers:
         process.port = int(process.wait_out(_ACCEPT)[1])
         return process
 
-    def gnutls_server(self, *options, leaf=None, priority="NORMAL", **how):
+    def gnutls_server(self, *options, leaf=None, **how):
         """gnutls-serv as an echo server."""
         leaf = leaf or self.pki.p256
         process = self.processes.start(
-            ["gnutls-serv", "--port", "0", "--echo", "--priority", priority, "--x509certfile", leaf.chain,
+            ["gnutls-serv", "--port", "0", "--echo", "--x509certfile", leaf.chain,
              "--x509keyfile", leaf.key, *options], **how)
         process.port = listening_port(process)
         return process
@@ -68,7 +77,46 @@ class Peers:
                 (handle or echo)(tls)
         return self.tcp_server(shake)
 
+    def echo_server(self, name, leaf=None):
+        """By name: openssl, gnutls or python; a line sent comes back, by openssl reversed."""
+        if name == "openssl":
+            return self.openssl_server("-rev", leaf=leaf)
+        return {"gnutls": self.gnutls_server, "python": self.python_server}[name](leaf=leaf)
+
     # clients
+
+    def ping(self, name, port, *options, leaf=None):
+        """
+        One client of an echo server by name: openssl, gnutls or python; `leaf` is its own certificate.
+        `options` are of the program; python has none.
+        """
+        return getattr(self, f"_ping_{name}")(port, *options, leaf=leaf)
+
+    def _ping_openssl(self, port, *options, leaf):
+        if leaf:
+            options += ("-cert", leaf.chain, "-cert_chain", leaf.chain, "-key", leaf.key)
+        client = self.start_openssl_client(port, "-brief", *options)
+        client.write(PING)
+        with contextlib.suppress(AssertionError):
+            client.wait_out_size(len(PING))
+        client.close_stdin()
+        return Outcome(client.wait() == 0, client.out, client.err)
+
+    def _ping_gnutls(self, port, *options, leaf):
+        if leaf:
+            options += ("--x509certfile", leaf.chain, "--x509keyfile", leaf.key)
+        client = self.gnutls_client(port, *options, data=PING)
+        return Outcome(client.code == 0, PING if PING in client.out else b"", client.out.decode() + client.err)
+
+    def _ping_python(self, port, *, leaf):
+        try:
+            with self.python_client(port, leaf=leaf) as tls:
+                tls.sendall(PING)
+                got = tls.recv(len(PING))
+                tls.unwrap()
+                return Outcome(True, got, "")
+        except ssl.SSLError as error:
+            return Outcome(False, b"", str(error))
 
     def openssl_client(self, port, *options, data=b"", seconds=DEADLINE, **how):
         """s_client to its end; a server that does not verify ends it."""
@@ -81,9 +129,9 @@ class Peers:
         return ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-servername", HOST, "-verify_hostname", HOST,
                 "-CAfile", self.pki.ca, "-verify_return_error", *options]
 
-    def gnutls_client(self, port, *options, data=b"", priority="NORMAL", seconds=DEADLINE, **how):
+    def gnutls_client(self, port, *options, data=b"", seconds=DEADLINE, **how):
         return self.processes.run(
-            ["gnutls-cli", "--port", port, "--priority", priority, "--x509cafile", self.pki.ca,
+            ["gnutls-cli", "--port", port, "--x509cafile", self.pki.ca,
              "--sni-hostname", HOST, "--verify-hostname", HOST, *options, "127.0.0.1"], data, seconds, **how)
 
     def curl(self, port, path="/", *options, seconds=DEADLINE, **how):
@@ -112,7 +160,6 @@ class TcpServer:
         self._handle = handle
         self._changed = threading.Condition()
         self._threads = []
-        self._open = set()
         self.results = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
