@@ -5,8 +5,11 @@ DESTDIR ?=
 FUZZ_SECONDS ?= 60
 JOBS ?= $(shell nproc)
 
+# What make test looks for: memory errors and undefined behaviour, or `make test SANITIZE=thread`.
+SANITIZE ?= address,undefined
+
 RELEASE = build/release
-ASAN = build/asan
+CHECKED = build/$(if $(filter thread,$(SANITIZE)),tsan,asan)
 STAGE = build/stage
 C_FILES = git ls-files '*.c' '*.h'
 
@@ -26,13 +29,13 @@ run: stage ## show the tour
 	@scripts/setup peers
 	$(STAGE)/bin/keyturn tour
 
-test: ## run all tests under the address and undefined behaviour sanitizers
+test: ## run all tests under the sanitizers
 	@scripts/setup build peers test
-	@test -f $(ASAN)/build.ninja || $(SETUP) -Doptimization=1 -Db_sanitize=address,undefined $(ASAN)
-	@ninja -C $(ASAN)
-	@rm -rf $(ASAN)/stage
-	@meson install -C $(ASAN) --quiet --no-rebuild --destdir $(CURDIR)/$(ASAN)/stage
-	@tools/testrun $(ASAN) --stage $(ASAN)/stage -j $(JOBS)
+	@test -f $(CHECKED)/build.ninja || $(SETUP) -Doptimization=1 -Db_sanitize=$(SANITIZE) $(CHECKED)
+	@ninja -C $(CHECKED)
+	@rm -rf $(CHECKED)/stage
+	@meson install -C $(CHECKED) --quiet --no-rebuild --destdir $(CURDIR)/$(CHECKED)/stage
+	@tools/testrun $(CHECKED) --stage $(CHECKED)/stage -j $(JOBS)
 
 bench: stage ## measure against the peers
 	@scripts/setup peers bench

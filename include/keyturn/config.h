@@ -2,7 +2,8 @@
  * config.h - a builder that collects and checks, and the immutable configuration it builds.
  *
  * Everything that can be wrong with a configuration is found by kt_builder_build, not at handshake time.
- * Setters copy what they are given. A builder belongs to one thread; a configuration may be shared by all.
+ * Setters copy what they are given and refuse only what they cannot keep (USAGE_ARGUMENT, CONFIG_ALPN,
+ * MEMORY_SPENT): then nothing has changed. A builder belongs to one thread; a configuration may be shared by all.
  */
 #ifndef KEYTURN_CONFIG_H
 #define KEYTURN_CONFIG_H
@@ -20,19 +21,20 @@ struct kt_builder;
 
 /*
  * A new builder for one role, with the default policy and lifetime. `env` is copied; its `user` must outlive
- * all configurations and connections made from it. Faults: CONFIG_ENV, MEMORY_SPENT, CRYPTO_UNAVAILABLE.
+ * all configurations and connections made from it. Faults: CONFIG_ENV, USAGE_ARGUMENT, MEMORY_SPENT.
  * kt_builder_free accepts NULL.
  */
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_new(enum kt_role role, const struct kt_env *env,
                                                          struct kt_builder **out);
 KT_API void kt_builder_free(struct kt_builder *b);
 
-/* Replaces all lists by those of the policy. `policy` is not copied and must be a constant. */
+/* Replaces all lists by those of the policy. Of these, what the crypto library does not offer is left out. */
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_policy(struct kt_builder *b, const struct kt_policy *policy);
 
 /*
- * Replace one list, most preferred first. Numbers of policy.h; at most 32 each. Whether they are usable is
- * checked by kt_builder_build. `schemes` is for CertificateVerify, `cert_schemes` for signatures in chains.
+ * Replace one list, most preferred first. Numbers of policy.h; at most 32 each. kt_builder_build refuses an
+ * empty list, a number twice and a number that cannot be used: CONFIG_SUITES, CONFIG_GROUPS, CONFIG_SCHEMES.
+ * `schemes` is for CertificateVerify, `cert_schemes` for signatures in chains.
  */
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_suites(struct kt_builder *b, const uint16_t *ids, size_t n);
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_groups(struct kt_builder *b, const uint16_t *ids, size_t n);
@@ -40,12 +42,12 @@ KT_API KT_MUST_USE const struct kt_fault *kt_builder_schemes(struct kt_builder *
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_cert_schemes(struct kt_builder *b, const uint16_t *ids,
                                                                   size_t n);
 
-/* How many groups a client sends key shares for, from the front of its list. 1 to 4, or 0 to send none and let
- * the server ask (HelloRetryRequest). Default 1. */
+/* How many groups a client sends key shares for, from the front of its list. 1 to 4 and no more than there are
+ * groups (CONFIG_GROUPS), or 0 to send none and let the server ask (HelloRetryRequest). Default 1. */
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_key_shares(struct kt_builder *b, unsigned count);
 
 /*
- * Application protocols, most preferred first (RFC 7301): counted names of 1 to 255 bytes, at most 16. The
+ * Application protocols, most preferred first (RFC 7301): counted names of 1 to 255 bytes, at most 16, none twice. The
  * server's order decides. A server with a list refuses a client that offers ALPN with nothing in common
  * (no_application_protocol); a client that offers no ALPN is served without. A client refuses a choice it did
  * not offer.
@@ -73,7 +75,8 @@ enum kt_client_auth {
 
 KT_API void kt_builder_client_auth(struct kt_builder *b, enum kt_client_auth mode);
 
-/* Server: the distinguished names (DER) sent as certificate_authorities in CertificateRequest. Default none. */
+/* Server: the distinguished names (DER) sent as certificate_authorities in CertificateRequest, at most 65535
+ * bytes with two of length each. Default none. */
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_authorities(struct kt_builder *b,
                                                                  const struct kt_span *names, size_t n);
 
@@ -95,18 +98,20 @@ KT_API void kt_builder_danger_keylog(struct kt_builder *b, bool on);
 /* Server: asks for a cookie in every HelloRetryRequest and checks that the client returns it. Default true. */
 KT_API void kt_builder_cookie(struct kt_builder *b, bool on);
 
-/* The limit of what the peer's certificate message may hold, in bytes: 1024 to 1048576. Default 65536. */
+/* The limit of what the peer's certificate message may hold, in bytes: 1024 to 1048576 (kt_builder_build:
+ * USAGE_ARGUMENT). Default 65536. */
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_chain_limit(struct kt_builder *b, size_t bytes);
 
 /*
- * Switches on an optional ask (ask.h): KT_ASK_CHOOSE_CONFIG or KT_ASK_CHOOSE_CREDENTIAL. With the latter a
- * server needs no credential of its own. KT_ASK_SIGN and KT_ASK_VERIFY are always asked.
+ * Switches on an optional ask (ask.h): KT_ASK_CHOOSE_CONFIG (servers) or KT_ASK_CHOOSE_CREDENTIAL. With the
+ * latter a server needs no credential of its own. KT_ASK_SIGN and KT_ASK_VERIFY are always asked.
  */
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_ask(struct kt_builder *b, enum kt_ask_kind kind);
 
 /*
  * Checks all and builds. On a fault *out is untouched and kt_builder_field names the field at fault ("suites",
- * "credential 2", ...). The builder stays usable and may build again. The caller owns one reference.
+ * "credential 2", counted from 1), as it does after a fault of a setter. The builder stays usable and may build
+ * again. The caller owns one reference. Faults: CONFIG_*, CRYPTO_UNAVAILABLE, USAGE_ARGUMENT, MEMORY_SPENT.
  */
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_build(struct kt_builder *b, struct kt_config **out);
 KT_API const char *kt_builder_field(const struct kt_builder *b);
@@ -120,18 +125,18 @@ KT_API void kt_config_unref(struct kt_config *config);
  * engine asks for signatures (KT_ASK_SIGN) and shows the credential. pki.h makes credentials from files.
  */
 struct kt_credential_parts {
-    const struct kt_span *chain; /* DER, leaf first, without the root if the peer has it; 1 to 16 */
+    const struct kt_span *chain; /* DER, leaf first, without the root if the peer has it; 1 to 16, 256 KiB */
     size_t chain_len;
     const uint16_t *schemes; /* what the key can sign with, most preferred first; at most 16 */
     size_t scheme_count;
-    const struct kt_span *names; /* host names the leaf is for, "*.example.org" as in RFC 9525; may be none */
+    const struct kt_span *names; /* host names the leaf is for, "*.example.org" as in RFC 9525; 0 to 1024 */
     size_t name_count;
     const struct kt_span *ocsp_response; /* NULL, or a DER OCSP response to staple to the leaf */
     void *key;                           /* for its owner; the engine never looks */
     void (*release_key)(void *key);      /* called with the last reference; may be NULL */
 };
 
-/* Copies all but `key`. Faults: USAGE_ARGUMENT, MEMORY_SPENT. */
+/* Copies all but `key`, which on a fault stays the caller's. Faults: USAGE_ARGUMENT, MEMORY_SPENT. */
 KT_API KT_MUST_USE const struct kt_fault *kt_credential_new(const struct kt_env *env,
                                                             const struct kt_credential_parts *parts,
                                                             struct kt_credential **out);

@@ -11,8 +11,8 @@
  *      receiving half: kt_conn_in*, kt_conn_read*, kt_conn_in_end, kt_conn_rest(KT_RECEIVING)
  *      sending half:   kt_conn_out*, kt_conn_write*, kt_conn_send, kt_conn_close, kt_conn_tick, kt_conn_deadline,
  *                      kt_conn_rest(KT_SENDING)
- *      any thread:     kt_conn_rekey, kt_conn_pending_rekey, kt_conn_status, kt_conn_fault and inspect.h where
- *                      it says so
+ *      each half:      kt_conn_half_status and kt_conn_epoch of its own direction
+ *      any thread:     kt_conn_rekey, kt_conn_pending_rekey, kt_conn_fault, and inspect.h where it says so
  * drive.h has a ready-made owner over a file descriptor.
  */
 #ifndef KEYTURN_CONN_H
@@ -55,7 +55,9 @@ enum kt_status {
     KT_FAILED = 128,      /* kt_conn_fault says why; output may remain to be sent (the alert) */
 };
 
+/* The whole connection, for its one owner; one half alone, for the thread of that half. */
 KT_API unsigned kt_conn_status(const struct kt_conn *conn);
+KT_API unsigned kt_conn_half_status(const struct kt_conn *conn, enum kt_direction half);
 
 /* The handshake is done and the peer authenticated as configured. Any thread. */
 KT_API bool kt_conn_is_connected(const struct kt_conn *conn);

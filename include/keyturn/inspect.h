@@ -30,8 +30,7 @@ struct kt_facts {
 KT_API struct kt_facts kt_conn_facts(const struct kt_conn *conn);
 
 /*
- * The current epoch of one direction. Exact when called by the thread of that half; a snapshot that may mix
- * two moments from another. Before the handshake is done all is 0.
+ * The current epoch of one direction, for the thread of that half. Before the handshake is done all is 0.
  */
 KT_API struct kt_epoch_info kt_conn_epoch(const struct kt_conn *conn, enum kt_direction direction);
 

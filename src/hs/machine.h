@@ -20,6 +20,7 @@ enum kt_state {
 enum kt_state_kind {
     KT_STATE_IS_READ,
     KT_STATE_IS_SEND,
+    KT_STATE_IS_DO,
     KT_STATE_IS_ASK,
     KT_STATE_IS_REST,
     KT_STATE_IS_DEAD,
@@ -27,7 +28,7 @@ enum kt_state_kind {
 
 /* Events beside the 256 handshake message types. */
 enum kt_on {
-    KT_ON_GO = 256, /* a SEND state: produce the message */
+    KT_ON_GO = 256, /* a SEND or DO state: go on by itself */
     KT_ON_ANSWER,   /* an ASK state: the answer is there */
     KT_ON_COUNT
 };
@@ -35,7 +36,7 @@ enum kt_on {
 /* What the driver checks or does around the step. */
 enum kt_row_flag {
     KT_ROW_LAST_IN_RECORD = 1, /* keys change after it: nothing may follow it in its record (R3) */
-    KT_ROW_HASH_LATER = 2,     /* the step itself adds the message to the transcript */
+    KT_ROW_HASH_SELF = 2,      /* the step itself adds the message to the transcript, in between */
     KT_ROW_NO_HASH = 4,        /* not part of any transcript: post-handshake messages */
     KT_ROW_FLIGHT_ENDS = 8,    /* the last message of our flight */
 };
@@ -45,8 +46,8 @@ enum { KT_ROW_NEXT_MAX = 3 };
 struct kt_hs;
 
 /*
- * One step. READ: `body` is the message and must be read to its end by the codec. SEND: writes the message into
- * hs->work->out. ASK: applies the answer. Sets *next to one of the row's next states.
+ * One step; sets *next to one of the row's next states. READ: takes `message`, whose body the codec reads to its
+ * end. SEND: writes one message through kt_hs_writer. ASK: applies the answer. `message` is NULL but for READ.
  */
 typedef const struct kt_fault *kt_step(struct kt_hs *hs, const struct kt_message *message, uint8_t *next);
 
@@ -86,7 +87,7 @@ const struct kt_row *kt_row_find(uint8_t state, uint16_t on);
  */
 KT_MUST_USE const struct kt_fault *kt_machine_take(struct kt_hs *hs, const struct kt_message *message);
 
-/* Runs SEND states and answered ASK states until the machine waits for a message, an answer or room. */
+/* Runs SEND and DO states and answered ASK states until the machine waits for a message, an answer or room. */
 KT_MUST_USE const struct kt_fault *kt_machine_run(struct kt_hs *hs);
 
 #endif

@@ -19,7 +19,8 @@ void kt_transcript_init(struct kt_transcript *t);
 /* Adds a whole message, header included. At most one before begin. */
 void kt_transcript_add(struct kt_transcript *t, struct kt_span message);
 void kt_transcript_begin(struct kt_transcript *t, const struct kt_hash *hash);
-/* Replaces ClientHello1 by its message_hash, when a HelloRetryRequest follows. After begin, before any other add. */
+/* Replaces ClientHello1 by its message_hash, when a HelloRetryRequest follows. After begin, before any other
+ * add. */
 void kt_transcript_retry(struct kt_transcript *t);
 /* The hash of all messages until now: hash->len bytes. */
 void kt_transcript_hash(const struct kt_transcript *t, uint8_t *out);

@@ -40,9 +40,9 @@ enum kt_due {
 };
 
 /*
- * Decides for the epoch of our sending key. `aead_max_records` is the AEAD's limit (UINT64_MAX: none); it is acted
- * on KT_AEAD_MARGIN records early, so that a KeyUpdate and an alert still fit. `last_change_ms` is when we last
- * started a change (0: never), for the pace; the AEAD limit does not wait for the pace.
+ * Decides for the epoch of our sending key. `aead_max_records` is the AEAD's limit (UINT64_MAX: none); it is
+ * acted on KT_AEAD_MARGIN records early, so that a KeyUpdate and an alert still fit. `last_change_ms` is when
+ * we last started a change (0: never), for the pace; the AEAD limit does not wait for the pace.
  */
 enum { KT_AEAD_MARGIN = 64 };
 enum kt_due kt_epoch_due_sending(const struct kt_epoch *e, const struct kt_lifetime *lifetime,
@@ -50,13 +50,17 @@ enum kt_due kt_epoch_due_sending(const struct kt_epoch *e, const struct kt_lifet
                                  enum kt_birth *why);
 
 /*
- * Decides for the peer's key: true when the peer should be asked to change it, with the reason. The AEAD limit is
- * asked for at 7/8 of it and never enforced (a receiver should not, section 5.5). The pace applies.
+ * Decides for the peer's key: true when the peer should be asked to change it, with the reason. The AEAD
+ * limit is asked for at 7/8 of it and never enforced (a receiver should not, section 5.5). The pace applies.
  */
-bool kt_epoch_due_receiving(const struct kt_epoch *e, const struct kt_lifetime *lifetime, uint64_t aead_max_records,
-                            uint64_t last_change_ms, uint64_t now_ms, enum kt_birth *why);
+bool kt_epoch_due_receiving(const struct kt_epoch *e, const struct kt_lifetime *lifetime,
+                            uint64_t aead_max_records, uint64_t last_change_ms, uint64_t now_ms,
+                            enum kt_birth *why);
 
-/* When, at the earliest, time alone will make one of the above true; UINT64_MAX for never. */
+/*
+ * When, at the earliest, time alone will make one of the above true; UINT64_MAX for never, and a time gone by
+ * when it is true already. The AEAD limit is not a matter of time.
+ */
 uint64_t kt_epoch_deadline(const struct kt_epoch *e, const struct kt_limits *limits, uint32_t min_gap_ms,
                            uint64_t last_change_ms);
 

@@ -1,8 +1,9 @@
 /*
  * rx.h - the receiving half: bytes in, messages, data and alerts out.
  *
- * Records are opened in place in one buffer, which exists only while it holds something. Handshake messages that lie in
- * one record are shown where they are; others are assembled in memory of their own, bounded by type.
+ * Records are opened in place in one buffer, which exists only while it holds something. Handshake messages
+ * that lie in one record are shown where they are; others are assembled in memory of their own, bounded by
+ * type.
  */
 #ifndef KT_RX_H
 #define KT_RX_H
@@ -30,7 +31,7 @@ struct kt_incoming {
 
 struct kt_rx {
     struct kt_watch watch;
-    uint8_t *buffer; /* KT_RX_BUFFER bytes or NULL */
+    uint8_t *buffer;   /* KT_RX_BUFFER bytes or NULL */
     size_t head, tail; /* bytes of the transport not yet opened */
 
     /* What is left of the record opened last: inside the buffer, before head. */
@@ -49,7 +50,7 @@ struct kt_rx {
     struct kt_epoch epoch;
     bool application; /* application keys are in: epochs count */
     struct kt_budget no_progress;
-    size_t skip_early; /* bytes of refused early data that may still be skipped; 0: none */
+    size_t skip_early;  /* bytes of refused early data that may still be skipped; 0: none */
     bool skip_all_data; /* after HelloRetryRequest: by record type, not by trial */
     bool seen_any;      /* the first record has been looked at: is it TLS at all */
 };
@@ -65,10 +66,10 @@ uint8_t *kt_rx_room(struct kt_rx *rx, size_t *len);
 KT_MUST_USE const struct kt_fault *kt_rx_filled(struct kt_rx *rx, size_t n);
 
 /*
- * The next event. Messages, alerts and CCS are consumed by being returned; their spans are valid until the next call.
- * Enforces: lengths, types, no interleaving inside a fragmented message, no empty handshake or alert records, the
- * budget for records without progress, limits by message type. Data is returned whatever the handshake state:
- * the caller judges.
+ * The next event. Messages, alerts and CCS are consumed by being returned; their spans are valid until the
+ * next call. Enforces: lengths, types, no interleaving inside a fragmented message, no empty handshake or
+ * alert records, the budget for records without progress, limits by message type. Data is returned whatever
+ * the handshake state: the caller judges.
  */
 KT_MUST_USE const struct kt_fault *kt_rx_next(struct kt_rx *rx, struct kt_incoming *out);
 /* n bytes of the data returned last were consumed. */
@@ -78,7 +79,8 @@ bool kt_rx_at_boundary(const struct kt_rx *rx);
 
 /* Installs handshake keys, or with `application` those of epoch 0 (the secret is kept for the next). */
 KT_MUST_USE const struct kt_fault *kt_rx_protect(struct kt_rx *rx, const struct kt_suite *suite,
-                                                 const struct kt_secret *secret, bool application, uint64_t now_ms);
+                                                 const struct kt_secret *secret, bool application,
+                                                 uint64_t now_ms);
 /* The peer's KeyUpdate: the next epoch. KEY_CHANGE_INSIDE_MESSAGE when it did not end its record. */
 KT_MUST_USE const struct kt_fault *kt_rx_next_epoch(struct kt_rx *rx, enum kt_birth birth, uint64_t now_ms);
 

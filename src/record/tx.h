@@ -1,9 +1,9 @@
 /*
  * tx.h - the sending half: one serialised output queue (field rule R4).
  *
- * Layout of the buffer: [head, tail) are finished records, shown to the owner and never changed; behind tail may
- * stand one open record of handshake content that still grows. Keys change only between records: what is open
- * is finished under the old key first.
+ * Layout of the buffer: [head, tail) are finished records, shown to the owner and never changed; behind tail
+ * may stand one open record of handshake content that still grows. Keys change only between records: what is
+ * open is finished under the old key first.
  */
 #ifndef KT_TX_H
 #define KT_TX_H
@@ -20,7 +20,9 @@ struct kt_tx {
     uint8_t *buffer; /* KT_TX_BUFFER bytes or NULL */
     size_t head, tail;
     size_t open_len; /* content of the open record, which begins at tail */
+    size_t lent;     /* where the memory lent for content begins, 0: none is lent */
     size_t padding;  /* multiple, 0 or 1: none */
+    bool sent_any;   /* the very first record has been made */
 
     struct kt_protection protection;
     const struct kt_suite *suite;
@@ -31,6 +33,7 @@ struct kt_tx {
 
 void kt_tx_init(struct kt_tx *tx, const struct kt_watch *watch, size_t padding);
 void kt_tx_free(struct kt_tx *tx);
+/* Gives the buffer back when nothing is in it. */
 void kt_tx_rest(struct kt_tx *tx);
 
 /* Finished records to be sent; finishes the open record when nothing else is there. */
@@ -39,14 +42,26 @@ KT_MUST_USE const struct kt_fault *kt_tx_out_done(struct kt_tx *tx, size_t n);
 /* Whether kt_tx_out would show anything. */
 bool kt_tx_has_output(const struct kt_tx *tx);
 
-/* Handshake content into the open record, finishing full ones: *taken may be less than len when out of room. */
+/* Handshake content into the open record, finishing full ones: *taken may be less than len when out of room.
+ */
 KT_MUST_USE const struct kt_fault *kt_tx_handshake(struct kt_tx *tx, struct kt_span content, size_t *taken);
 /* Finishes the open record, if there is one. */
 KT_MUST_USE const struct kt_fault *kt_tx_finish_record(struct kt_tx *tx);
 
-/* Application data sealed from src, one record at most KT_PLAINTEXT_MAX long: *taken is 0 when out of room. */
-KT_MUST_USE const struct kt_fault *kt_tx_data(struct kt_tx *tx, const uint8_t *src, size_t len, size_t *taken);
-/* Room for the content of one record, to be filled and sealed in place; NULL when out of room or memory. */
+/*
+ * Whether data is taken now: when a full record fits, so that a leftover of room never cuts data into small
+ * records. The other two functions below agree with it.
+ */
+bool kt_tx_takes_data(const struct kt_tx *tx);
+/* Application data sealed from src, one record at most KT_PLAINTEXT_MAX long: *taken is 0 when out of room.
+ */
+KT_MUST_USE const struct kt_fault *kt_tx_data(struct kt_tx *tx, const uint8_t *src, size_t len,
+                                              size_t *taken);
+/*
+ * Room for the content of one record, to be filled and sealed in place; NULL when out of room or memory. Any
+ * other record made meanwhile takes it back: pay what is owed before lending. kt_tx_lent_done makes a record
+ * of the first n bytes; USAGE_TOO_MUCH when they were not lent, or taken back.
+ */
 uint8_t *kt_tx_lend(struct kt_tx *tx, size_t *len);
 KT_MUST_USE const struct kt_fault *kt_tx_lent_done(struct kt_tx *tx, size_t n);
 
@@ -58,8 +73,12 @@ bool kt_tx_can_update(const struct kt_tx *tx);
 
 /* As in rx.h; finish the open record first. */
 KT_MUST_USE const struct kt_fault *kt_tx_protect(struct kt_tx *tx, const struct kt_suite *suite,
-                                                 const struct kt_secret *secret, bool application, uint64_t now_ms);
-/* A KeyUpdate message under the old key, then the next epoch. The caller has asked kt_tx_can_update. */
+                                                 const struct kt_secret *secret, bool application,
+                                                 uint64_t now_ms);
+/*
+ * A KeyUpdate message under the old key, then the next epoch. The caller has asked kt_tx_can_update;
+ * otherwise BUFFER_TOO_SMALL. LIFETIME_EPOCHS_SPENT at KT_EPOCH_LAST.
+ */
 KT_MUST_USE const struct kt_fault *kt_tx_key_update(struct kt_tx *tx, bool request, enum kt_birth birth,
                                                     uint64_t now_ms);
 

@@ -32,6 +32,11 @@ struct kt_carrier_ops {
     KT_MUST_USE const struct kt_fault *(*protect)(void *self, enum kt_direction direction,
                                                   const struct kt_suite *suite, const struct kt_secret *secret,
                                                   bool application);
+    /*
+     * The peer's KeyUpdate (RFC 9846 section 4.7.3): its next key is used from the next record on; `requested`: an
+     * answer is owed by the sending half, never written from here (R4). KEY_CHANGE_INSIDE_MESSAGE as above.
+     */
+    KT_MUST_USE const struct kt_fault *(*peer_updated)(void *self, bool requested);
     /* Server: early data was refused; skip what cannot be opened (protected records), or, after a
      * HelloRetryRequest, all application data records, within KT_BUDGET_SKIPPED_EARLY. */
     void (*skip_early_data)(void *self, bool retried);

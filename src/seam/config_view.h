@@ -38,6 +38,8 @@ struct kt_config {
     size_t scheme_count;
     uint16_t cert_schemes[KT_LIST_MAX];
     size_t cert_scheme_count;
+    uint8_t cert_schemes_bytes[2 * KT_LIST_MAX];
+    struct kt_id_list cert_schemes_wire; /* the same list as it is sent, in cert_schemes_bytes */
     unsigned key_shares;
 
     struct kt_span alpn;        /* ProtocolNameList without its outer length, in order; empty: no ALPN */

@@ -4,11 +4,13 @@
  * decode: the body (without the four-byte header) becomes a complete structure of spans into it, or a fault;
  * nothing is allocated and nothing is chosen. The whole body is consumed or it is a fault. Extensions that
  * are known but not allowed in the message are EXTENSION_NOT_ALLOWED, a second one of any number is
- * EXTENSION_DUPLICATE. Unknown extensions are ignored in ClientHello, CertificateRequest and NewSessionTicket;
- * in the answers (ServerHello, HelloRetryRequest, EncryptedExtensions, Certificate) they and any that `offered`
- * does not hold are EXTENSION_NOT_OFFERED.
+ * EXTENSION_DUPLICATE, content of the wrong form is EXTENSION_MALFORMED. Unknown extensions are ignored in
+ * ClientHello, CertificateRequest and NewSessionTicket; in the answers (ServerHello, HelloRetryRequest,
+ * EncryptedExtensions, Certificate) they and any that `offered` does not hold are EXTENSION_NOT_OFFERED.
+ * After a fault the structure is not to be used.
  *
- * encode: writes the whole message with its header; the writer says in the end whether it fitted.
+ * encode: writes the whole message with its header and the extensions in `seen`; the writer says in the end
+ * whether it fitted (and is bad when `seen` holds one that the message may not have).
  */
 #ifndef KT_MESSAGES_H
 #define KT_MESSAGES_H
@@ -37,27 +39,31 @@ struct kt_client_hello {
     struct kt_span session_id;
     struct kt_id_list suites;
     struct kt_span compression;
-    uint32_t seen; /* extensions present: set of KT_EXT_BIT */
-    bool has_extensions; /* a TLS 1.2 hello may have no extension block at all */
+    /* Extensions present: set of KT_EXT_BIT. A status_request of another kind than OCSP does not count. */
+    uint32_t seen;
+    bool has_extensions; /* a TLS 1.2 hello may have no block at all; encode writes one for `seen`, too */
 
     struct kt_span server_name; /* host_name, without the list around it; never empty when present */
     struct kt_id_list groups;
     struct kt_id_list schemes;
     struct kt_id_list cert_schemes;
     struct kt_id_list versions;
-    struct kt_span key_shares; /* content of client_shares, each entry checked; may be empty */
-    struct kt_span alpn;       /* content of ProtocolNameList, each name checked */
+    /* Content of client_shares, each entry checked; may be empty. No group twice, and only those of `groups`
+     * when that extension is there; whether it must be is the business of who chooses the version. */
+    struct kt_span key_shares;
+    struct kt_span alpn; /* content of ProtocolNameList, each name checked */
     struct kt_span cookie;
     struct kt_span psk_modes;
     struct kt_span psk_identities, psk_binders; /* content of both lists, each entry checked */
-    size_t psk_binders_at;                      /* offset in the body where the binders begin, length included */
-    struct kt_span authorities;                 /* content of the DistinguishedName list */
-    struct kt_span session_ticket;              /* TLS 1.2 */
+    size_t psk_binders_at;         /* offset in the body where the binders begin, length included */
+    struct kt_span authorities;    /* content of the DistinguishedName list */
+    struct kt_span session_ticket; /* TLS 1.2 */
     uint16_t record_size_limit;
     uint8_t max_fragment_length;
 
-    /* encode only: GREASE values to add, 0: none; and the order of extensions, NULL: as in exts.def.
-     * `order` has KT_EXT_COUNT entries; pre_shared_key stays last whatever it says. */
+    /* encode only: GREASE values to add, different ones, 0: none; the first stands in front of all
+     * extensions, the second behind them. And the order of extensions, NULL: as in exts.def. `order` has
+     * KT_EXT_COUNT entries; pre_shared_key stays last whatever it says. */
     uint16_t grease_ext[2];
     const uint8_t *order;
 };
@@ -85,8 +91,9 @@ struct kt_server_hello {
     uint16_t psk_index;
 };
 
-/* `offered`: the extensions of our ClientHello. A cookie may come without being offered. A ServerHello without
- * supported_versions is one of TLS 1.2: its extensions are not looked at. */
+/* `offered`: the extensions of our ClientHello. A cookie may come without being offered. A ServerHello
+ * without supported_versions is one of TLS 1.2: its extensions are not looked at, `seen` is empty. A
+ * HelloRetryRequest without it is EXTENSION_MISSING. */
 KT_MUST_USE const struct kt_fault *kt_server_hello_decode(struct kt_span body, uint32_t offered,
                                                           struct kt_server_hello *out);
 void kt_server_hello_encode(struct kt_writer *w, const struct kt_server_hello *hello);
@@ -108,7 +115,7 @@ void kt_encrypted_extensions_encode(struct kt_writer *w, const struct kt_encrypt
 struct kt_certificate_request {
     struct kt_span context;
     uint32_t seen;
-    struct kt_id_list schemes;
+    struct kt_id_list schemes; /* always there: else EXTENSION_MISSING (section 4.4.2) */
     struct kt_id_list cert_schemes;
     struct kt_span authorities; /* content of the DistinguishedName list */
     struct kt_span oid_filters; /* content of the list, checked */
@@ -119,13 +126,15 @@ KT_MUST_USE const struct kt_fault *kt_certificate_request_decode(struct kt_span 
                                                                  struct kt_certificate_request *out);
 void kt_certificate_request_encode(struct kt_writer *w, const struct kt_certificate_request *message);
 
-/* Certificate, section 4.5.1. A chain longer than KT_CHAIN_MAX is CERTIFICATE_CHAIN_TOO_LONG. */
+/* Certificate, section 4.5.1; the chain may be empty, which says "none". A chain longer than KT_CHAIN_MAX is
+ * CERTIFICATE_CHAIN_TOO_LONG. */
 struct kt_certificate {
     struct kt_span context;
     struct kt_span chain[KT_CHAIN_MAX]; /* DER, never empty */
     size_t chain_len;
-    struct kt_span ocsp_response; /* of the leaf */
-    struct kt_span sct_list;      /* of the leaf */
+    /* Of the leaf; the others' are checked and dropped. Never empty when present. */
+    struct kt_span ocsp_response;
+    struct kt_span sct_list; /* content of the list, each entry checked */
 };
 
 KT_MUST_USE const struct kt_fault *kt_certificate_decode(struct kt_span body, uint32_t offered,

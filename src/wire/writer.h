@@ -14,7 +14,7 @@ enum { KT_WRITER_DEPTH = 8 };
 struct kt_writer {
     uint8_t *buf;
     size_t len, cap;
-    size_t mark[KT_WRITER_DEPTH]; /* where the length of an open block stands */
+    size_t mark[KT_WRITER_DEPTH];  /* where the length of an open block stands */
     uint8_t size[KT_WRITER_DEPTH]; /* and of how many bytes it is */
     uint8_t depth;
     bool bad;

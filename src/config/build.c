@@ -1,0 +1,267 @@
+#include "base/fail.h"
+#include "base/span.h"
+#include "config/builder_impl.h"
+
+/* lists of numbers */
+
+static bool has_version(const struct kt_crypto *crypto, uint16_t id)
+{
+    (void)crypto;
+    return id == KT_TLS_1_3;
+}
+
+static bool has_suite(const struct kt_crypto *crypto, uint16_t id)
+{
+    return kt_crypto_suite(crypto, id) != NULL;
+}
+
+static bool has_group(const struct kt_crypto *crypto, uint16_t id)
+{
+    return kt_crypto_group(crypto, id) != NULL;
+}
+
+static bool has_scheme(const struct kt_crypto *crypto, uint16_t id)
+{
+    const uint16_t *known = crypto->schemes;
+
+    while (*known != 0 && *known != id) {
+        known++;
+    }
+    return *known != 0;
+}
+
+/* PKCS#1 is for signatures in certificates only (RFC 9846 section 4.3.3). */
+static bool has_handshake_scheme(const struct kt_crypto *crypto, uint16_t id)
+{
+    const struct kt_scheme_facts *facts = kt_scheme_facts(id);
+
+    return facts != NULL && facts->tls13 && has_scheme(crypto, id);
+}
+
+/* Position of `id` in the first n, or n. */
+static size_t position(const uint16_t *ids, size_t n, uint16_t id)
+{
+    size_t i = 0;
+
+    while (i < n && ids[i] != id) {
+        i++;
+    }
+    return i;
+}
+
+static bool contains(const uint16_t *ids, size_t n, uint16_t id)
+{
+    return position(ids, n, id) < n;
+}
+
+/* What a list is called, and what its fault is. */
+struct rule {
+    const char *field;
+    bool (*has)(const struct kt_crypto *crypto, uint16_t id);
+    const struct kt_fault *fault;
+};
+
+/* Copies what is usable of the list. Twice the same is a mistake of whoever wrote the list, so it is shown.
+ */
+static const struct kt_fault *usable(struct kt_builder *b, const struct rule *rule,
+                                     const struct kt_wanted *list, uint16_t *ids, size_t *count)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < list->count; i++) {
+        bool known = rule->has(b->crypto, list->ids[i]);
+
+        if (contains(list->ids, i, list->ids[i]) || (list->ordered && !known)) {
+            kt_builder_blame(b, rule->field, i + 1);
+            return rule->fault;
+        }
+        if (known) {
+            ids[n++] = list->ids[i];
+        }
+    }
+    if (n == 0) {
+        kt_builder_blame(b, rule->field, 0);
+        return rule->fault;
+    }
+    *count = n;
+    return NULL;
+}
+
+static const struct kt_fault *take_algorithms(struct kt_builder *b, struct kt_config *config)
+{
+    const struct rule version = {"versions", has_version, KT_FAULT(CONFIG_VERSIONS)};
+    const struct rule suite = {"suites", has_suite, KT_FAULT(CONFIG_SUITES)};
+    const struct rule group = {"groups", has_group, KT_FAULT(CONFIG_GROUPS)};
+    uint16_t ids[KT_LIST_MAX] = {0};
+    size_t n = 0;
+
+    KT_TRY(usable(b, &version, &b->versions, ids, &n));
+    KT_TRY(usable(b, &suite, &b->suites, ids, &config->suite_count));
+    for (size_t i = 0; i < config->suite_count; i++) {
+        config->suites[i] = kt_crypto_suite(b->crypto, ids[i]);
+    }
+    KT_TRY(usable(b, &group, &b->groups, ids, &config->group_count));
+    for (size_t i = 0; i < config->group_count; i++) {
+        config->groups[i] = kt_crypto_group(b->crypto, ids[i]);
+    }
+    return NULL;
+}
+
+static const struct kt_fault *take_schemes(struct kt_builder *b, struct kt_config *config)
+{
+    const struct rule scheme = {"schemes", has_handshake_scheme, KT_FAULT(CONFIG_SCHEMES)};
+    const struct rule cert_scheme = {"cert_schemes", has_scheme, KT_FAULT(CONFIG_SCHEMES)};
+
+    KT_TRY(usable(b, &scheme, &b->schemes, config->schemes, &config->scheme_count));
+    return usable(b, &cert_scheme, &b->cert_schemes, config->cert_schemes, &config->cert_scheme_count);
+}
+
+static const struct kt_fault *take_key_shares(struct kt_builder *b, struct kt_config *config)
+{
+    if (b->key_shares > KT_KEY_SHARES_MAX || b->key_shares > config->group_count) {
+        kt_builder_blame(b, "key_shares", 0);
+        KT_FAIL(CONFIG_GROUPS);
+    }
+    config->key_shares = b->key_shares;
+    return NULL;
+}
+
+/* roles */
+
+static const struct kt_fault *take_client_auth(struct kt_builder *b, struct kt_config *config)
+{
+    bool known = b->client_auth == KT_CLIENT_AUTH_NONE || b->client_auth == KT_CLIENT_AUTH_REQUEST ||
+                 b->client_auth == KT_CLIENT_AUTH_REQUIRE;
+
+    if (!known || (b->role == KT_CLIENT && b->client_auth != KT_CLIENT_AUTH_NONE)) {
+        kt_builder_blame(b, "client_auth", 0);
+        KT_FAIL(CONFIG_CLIENT_AUTH);
+    }
+    if (b->role == KT_CLIENT && b->authorities_len > 0) {
+        kt_builder_blame(b, "authorities", 0);
+        KT_FAIL(CONFIG_CLIENT_AUTH);
+    }
+    config->client_auth = b->client_auth;
+    return NULL;
+}
+
+static const struct kt_fault *take_asks(struct kt_builder *b, struct kt_config *config)
+{
+    /* A client knows its configuration before it speaks. */
+    if (b->role == KT_CLIENT && (b->asks & 1u << KT_ASK_CHOOSE_CONFIG) != 0) {
+        kt_builder_blame(b, "ask", 0);
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    config->asks = b->asks | 1u << KT_ASK_SIGN | 1u << KT_ASK_VERIFY;
+    return NULL;
+}
+
+/* credentials */
+
+static bool can_sign(const struct kt_credential *credential, const struct kt_config *config)
+{
+    for (size_t i = 0; i < credential->scheme_count; i++) {
+        if (contains(config->schemes, config->scheme_count, credential->schemes[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The references are taken last of all, when nothing can fail any more. */
+static const struct kt_fault *check_credentials(struct kt_builder *b, const struct kt_config *config)
+{
+    for (size_t i = 0; i < b->credential_count; i++) {
+        if (!can_sign(b->credentials[i], config)) {
+            kt_builder_blame(b, "credential", i + 1);
+            KT_FAIL(CONFIG_CREDENTIAL_UNUSABLE);
+        }
+    }
+    if (b->role == KT_SERVER && b->credential_count == 0 &&
+        !kt_config_asks(config, KT_ASK_CHOOSE_CREDENTIAL)) {
+        kt_builder_blame(b, "credential", 0);
+        KT_FAIL(CONFIG_CREDENTIAL_MISSING);
+    }
+    return NULL;
+}
+
+static void take_credentials(const struct kt_builder *b, struct kt_config *config)
+{
+    for (size_t i = 0; i < b->credential_count; i++) {
+        config->credentials[i] = kt_credential_ref(b->credentials[i]);
+    }
+    config->credential_count = b->credential_count;
+}
+
+/* numbers */
+
+static const struct kt_fault *take_ranges(struct kt_builder *b, struct kt_config *config)
+{
+    if (b->lifetime.peer_budget < 1 || b->lifetime.peer_budget > 65535) {
+        kt_builder_blame(b, "lifetime.peer_budget", 0);
+        KT_FAIL(CONFIG_LIFETIME);
+    }
+    if (b->padding > KT_PLAINTEXT_MAX) {
+        kt_builder_blame(b, "padding", 0);
+        KT_FAIL(CONFIG_PADDING);
+    }
+    if (b->chain_limit < KT_CHAIN_LIMIT_MIN || b->chain_limit > KT_CHAIN_LIMIT_MAX) {
+        kt_builder_blame(b, "chain_limit", 0);
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    config->lifetime = b->lifetime;
+    config->padding = b->padding;
+    config->chain_limit = b->chain_limit;
+    return NULL;
+}
+
+static void take_bytes(const struct kt_builder *b, struct kt_config *config, uint8_t *bytes)
+{
+    kt_copy(bytes, b->alpn, b->alpn_len);
+    config->alpn = kt_span_of(bytes, b->alpn_len);
+    kt_copy(bytes + b->alpn_len, b->authorities, b->authorities_len);
+    config->authorities = kt_span_of(bytes + b->alpn_len, b->authorities_len);
+}
+
+static const struct kt_fault *fill(struct kt_builder *b, struct kt_config *config)
+{
+    config->role = b->role;
+    config->crypto = b->crypto;
+    config->strict_names = b->strict_names;
+    config->grease = b->grease;
+    config->keylog = b->keylog;
+    config->cookie = b->cookie;
+    KT_TRY(take_algorithms(b, config));
+    KT_TRY(take_schemes(b, config));
+    KT_TRY(take_key_shares(b, config));
+    KT_TRY(take_client_auth(b, config));
+    KT_TRY(take_asks(b, config));
+    KT_TRY(check_credentials(b, config));
+    KT_TRY(take_ranges(b, config));
+    take_credentials(b, config);
+    return NULL;
+}
+
+const struct kt_fault *kt_builder_build(struct kt_builder *b, struct kt_config **out)
+{
+    const struct kt_fault *fault;
+    struct kt_config *config;
+    uint8_t *bytes;
+
+    b->field[0] = '\0';
+    if (b->crypto == NULL) {
+        KT_FAIL(CRYPTO_UNAVAILABLE);
+    }
+    config = kt_config_alloc(&b->env, b->alpn_len + b->authorities_len, &bytes);
+    if (config == NULL) {
+        KT_FAIL(MEMORY_SPENT);
+    }
+    take_bytes(b, config, bytes);
+    fault = fill(b, config);
+    if (fault != NULL) {
+        kt_config_unref(config);
+        return fault;
+    }
+    *out = config;
+    return NULL;
+}

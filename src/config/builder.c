@@ -1,0 +1,295 @@
+#include "config/builder_impl.h"
+
+#include "base/fail.h"
+#include "base/span.h"
+#include "wire/writer.h"
+
+/* Setters copy, and refuse only what cannot be kept. kt_builder_build judges. */
+
+void kt_builder_blame(struct kt_builder *b, const char *field, size_t position)
+{
+    size_t at = 0;
+
+    while (field[at] != '\0' && at < sizeof b->field - 4) {
+        b->field[at] = field[at];
+        at++;
+    }
+    if (position > 0) {
+        b->field[at++] = ' ';
+        if (position >= 10) {
+            b->field[at++] = (char)('0' + position / 10 % 10);
+        }
+        b->field[at++] = (char)('0' + position % 10);
+    }
+    b->field[at] = '\0';
+}
+
+static bool env_is_complete(const struct kt_env *env)
+{
+    return env != NULL && env->monotonic_ms != NULL && env->wall_seconds != NULL && env->random != NULL &&
+           env->alloc != NULL && env->release != NULL;
+}
+
+const struct kt_fault *kt_builder_new(enum kt_role role, const struct kt_env *env, struct kt_builder **out)
+{
+    struct kt_builder *b;
+
+    if (!env_is_complete(env)) {
+        KT_FAIL(CONFIG_ENV);
+    }
+    if (role != KT_CLIENT && role != KT_SERVER) {
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    b = env->alloc(env->user, sizeof *b);
+    if (b == NULL) {
+        KT_FAIL(MEMORY_SPENT);
+    }
+    *b = (struct kt_builder){
+        .env = *env,
+        .crypto = kt_crypto_libcrypto(),
+        .role = role,
+        .lifetime = kt_lifetime_default(),
+        .chain_limit = 65536,
+        .key_shares = 1,
+        .grease = true,
+        .cookie = true,
+    };
+    *out = b;
+    return kt_builder_policy(b, &kt_policy_2026_modern);
+}
+
+void kt_builder_free(struct kt_builder *b)
+{
+    struct kt_env env;
+
+    if (b == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < b->credential_count; i++) {
+        kt_credential_unref(b->credentials[i]);
+    }
+    env = b->env;
+    env.release(env.user, b->authorities, b->authorities_len);
+    env.release(env.user, b, sizeof *b);
+}
+
+void kt_builder_crypto(struct kt_builder *b, const struct kt_crypto *crypto)
+{
+    b->crypto = crypto;
+}
+
+const char *kt_builder_field(const struct kt_builder *b)
+{
+    return b->field;
+}
+
+/* lists of numbers */
+
+static bool keep(struct kt_wanted *list, const uint16_t *ids, size_t n, bool ordered)
+{
+    if (n > KT_LIST_MAX || (n > 0 && ids == NULL)) {
+        return false;
+    }
+    kt_copy(list->ids, ids, n * sizeof ids[0]);
+    list->count = n;
+    list->ordered = ordered;
+    return true;
+}
+
+static const struct kt_fault *keep_order(struct kt_builder *b, const char *field, struct kt_wanted *list,
+                                         const uint16_t *ids, size_t n)
+{
+    if (!keep(list, ids, n, true)) {
+        kt_builder_blame(b, field, 0);
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    return NULL;
+}
+
+const struct kt_fault *kt_builder_policy(struct kt_builder *b, const struct kt_policy *policy)
+{
+    struct kt_builder next = *b;
+
+    if (policy == NULL || !keep(&next.versions, policy->versions, policy->version_count, false) ||
+        !keep(&next.suites, policy->suites, policy->suite_count, false) ||
+        !keep(&next.groups, policy->groups, policy->group_count, false) ||
+        !keep(&next.schemes, policy->schemes, policy->scheme_count, false) ||
+        !keep(&next.cert_schemes, policy->cert_schemes, policy->cert_scheme_count, false)) {
+        kt_builder_blame(b, "policy", 0);
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    *b = next;
+    return NULL;
+}
+
+const struct kt_fault *kt_builder_suites(struct kt_builder *b, const uint16_t *ids, size_t n)
+{
+    return keep_order(b, "suites", &b->suites, ids, n);
+}
+
+const struct kt_fault *kt_builder_groups(struct kt_builder *b, const uint16_t *ids, size_t n)
+{
+    return keep_order(b, "groups", &b->groups, ids, n);
+}
+
+const struct kt_fault *kt_builder_schemes(struct kt_builder *b, const uint16_t *ids, size_t n)
+{
+    return keep_order(b, "schemes", &b->schemes, ids, n);
+}
+
+const struct kt_fault *kt_builder_cert_schemes(struct kt_builder *b, const uint16_t *ids, size_t n)
+{
+    return keep_order(b, "cert_schemes", &b->cert_schemes, ids, n);
+}
+
+const struct kt_fault *kt_builder_key_shares(struct kt_builder *b, unsigned count)
+{
+    b->key_shares = count;
+    return NULL;
+}
+
+/* lists of names */
+
+static bool alpn_contains(const uint8_t *list, size_t len, struct kt_span name)
+{
+    for (size_t at = 0; at < len; at += 1 + (size_t)list[at]) {
+        if (kt_span_same(kt_span_of(list + at + 1, list[at]), name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ProtocolName lengths are one byte and never 0 (RFC 7301 section 3.1). */
+const struct kt_fault *kt_builder_alpn(struct kt_builder *b, const struct kt_span *names, size_t n)
+{
+    uint8_t list[KT_ALPN_BYTES_MAX];
+    struct kt_writer w = kt_writer_over(list, sizeof list);
+
+    if (n > KT_ALPN_NAMES_MAX || (n > 0 && names == NULL)) {
+        kt_builder_blame(b, "alpn", 0);
+        KT_FAIL(CONFIG_ALPN);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (names[i].p == NULL || names[i].len == 0 || names[i].len > 255 ||
+            alpn_contains(list, w.len, names[i])) {
+            kt_builder_blame(b, "alpn", i + 1);
+            KT_FAIL(CONFIG_ALPN);
+        }
+        kt_put_vec(&w, 1, names[i]);
+    }
+    kt_copy(b->alpn, list, w.len);
+    b->alpn_len = w.len;
+    return NULL;
+}
+
+/* The length of the list on the wire; more than the maximum when a name is impossible. */
+static size_t authorities_len(const struct kt_span *names, size_t n)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < n && len <= KT_AUTHORITIES_BYTES_MAX; i++) {
+        bool possible = names[i].p != NULL && names[i].len > 0 && names[i].len < KT_AUTHORITIES_BYTES_MAX;
+
+        len += possible ? 2 + names[i].len : KT_AUTHORITIES_BYTES_MAX + 1;
+    }
+    return len;
+}
+
+static void write_authorities(struct kt_writer w, const struct kt_span *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        kt_put_vec(&w, 2, names[i]);
+    }
+}
+
+const struct kt_fault *kt_builder_authorities(struct kt_builder *b, const struct kt_span *names, size_t n)
+{
+    size_t len = n == 0 || names != NULL ? authorities_len(names, n) : SIZE_MAX;
+    uint8_t *list = NULL;
+
+    if (len > KT_AUTHORITIES_BYTES_MAX) {
+        kt_builder_blame(b, "authorities", 0);
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    if (len > 0) {
+        list = b->env.alloc(b->env.user, len);
+        if (list == NULL) {
+            KT_FAIL(MEMORY_SPENT);
+        }
+        write_authorities(kt_writer_over(list, len), names, n);
+    }
+    b->env.release(b->env.user, b->authorities, b->authorities_len);
+    b->authorities = list;
+    b->authorities_len = len;
+    return NULL;
+}
+
+/* one by one */
+
+const struct kt_fault *kt_builder_credential(struct kt_builder *b, struct kt_credential *credential)
+{
+    if (credential == NULL || b->credential_count == KT_LIST_MAX) {
+        kt_builder_blame(b, "credential", b->credential_count + 1);
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    b->credentials[b->credential_count++] = kt_credential_ref(credential);
+    return NULL;
+}
+
+void kt_builder_strict_names(struct kt_builder *b, bool strict)
+{
+    b->strict_names = strict;
+}
+
+void kt_builder_client_auth(struct kt_builder *b, enum kt_client_auth mode)
+{
+    b->client_auth = mode;
+}
+
+const struct kt_fault *kt_builder_lifetime(struct kt_builder *b, const struct kt_lifetime *lifetime)
+{
+    if (lifetime == NULL) {
+        kt_builder_blame(b, "lifetime", 0);
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    b->lifetime = *lifetime;
+    return NULL;
+}
+
+const struct kt_fault *kt_builder_padding(struct kt_builder *b, size_t multiple)
+{
+    b->padding = multiple;
+    return NULL;
+}
+
+void kt_builder_grease(struct kt_builder *b, bool on)
+{
+    b->grease = on;
+}
+
+void kt_builder_danger_keylog(struct kt_builder *b, bool on)
+{
+    b->keylog = on;
+}
+
+void kt_builder_cookie(struct kt_builder *b, bool on)
+{
+    b->cookie = on;
+}
+
+const struct kt_fault *kt_builder_chain_limit(struct kt_builder *b, size_t bytes)
+{
+    b->chain_limit = bytes;
+    return NULL;
+}
+
+const struct kt_fault *kt_builder_ask(struct kt_builder *b, enum kt_ask_kind kind)
+{
+    if (kind != KT_ASK_CHOOSE_CONFIG && kind != KT_ASK_CHOOSE_CREDENTIAL) {
+        kt_builder_blame(b, "ask", 0);
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    b->asks |= 1u << kind;
+    return NULL;
+}

@@ -1,0 +1,84 @@
+/*
+ * answer.c - the asks as the owner sees them, and the answers.
+ */
+#include "conn/conn_impl.h"
+
+const struct kt_ask *kt_conn_ask(const struct kt_conn *conn)
+{
+    if (kt_conn_is_connected(conn) || kt_conn_fault(conn) != NULL || kt_conn_out_is_closed(conn)) {
+        return NULL;
+    }
+    return kt_hs_has_ask(&conn->hs) ? &conn->hs.work->ask : NULL;
+}
+
+static bool asks_for(const struct kt_conn *conn, enum kt_ask_kind kind)
+{
+    const struct kt_ask *ask = kt_conn_ask(conn);
+
+    return ask != NULL && ask->kind == kind;
+}
+
+/* The answer is there: the machine goes on. */
+static const struct kt_fault *answered(struct kt_conn *conn)
+{
+    conn->hs.work->answered = true;
+    return kt_conn_process(conn);
+}
+
+const struct kt_fault *kt_answer_config(struct kt_conn *conn, struct kt_config *config)
+{
+    if (!asks_for(conn, KT_ASK_CHOOSE_CONFIG)) {
+        KT_FAIL(USAGE_NOTHING_ASKED);
+    }
+    if (config != NULL && config->role != KT_SERVER) {
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    if (config != NULL) {
+        kt_config_unref(conn->hs.config);
+        conn->hs.config = kt_config_ref(config);
+        conn->hs.post_messages = kt_budget_of(config->lifetime.peer_budget);
+        conn->rx.chain_limit = config->chain_limit;
+        conn->tx.padding = config->padding;
+    }
+    return answered(conn);
+}
+
+const struct kt_fault *kt_answer_credential(struct kt_conn *conn, struct kt_credential *credential)
+{
+    if (!asks_for(conn, KT_ASK_CHOOSE_CREDENTIAL)) {
+        KT_FAIL(USAGE_NOTHING_ASKED);
+    }
+    conn->hs.work->answer_credential = credential == NULL ? NULL : kt_credential_ref(credential);
+    return answered(conn);
+}
+
+const struct kt_fault *kt_answer_signature(struct kt_conn *conn, const uint8_t *signature, size_t len)
+{
+    if (!asks_for(conn, KT_ASK_SIGN)) {
+        KT_FAIL(USAGE_NOTHING_ASKED);
+    }
+    if (len == 0 || len > KT_SIGNATURE_MAX) {
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    kt_copy(conn->hs.work->signature, signature, len);
+    conn->hs.work->signature_len = len;
+    return answered(conn);
+}
+
+const struct kt_fault *kt_answer_verified(struct kt_conn *conn)
+{
+    if (!asks_for(conn, KT_ASK_VERIFY)) {
+        KT_FAIL(USAGE_NOTHING_ASKED);
+    }
+    return answered(conn);
+}
+
+const struct kt_fault *kt_answer_refuse(struct kt_conn *conn, const struct kt_fault *fault)
+{
+    if (kt_conn_ask(conn) == NULL) {
+        KT_FAIL(USAGE_NOTHING_ASKED);
+    }
+    (void)kt_conn_fail(conn, fault != NULL ? fault : KT_FAULT(ASK_REFUSED));
+    kt_hs_end(&conn->hs);
+    return NULL;
+}

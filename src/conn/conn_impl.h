@@ -1,0 +1,67 @@
+/*
+ * conn_impl.h - a connection: two halves, the handshake, and one atomic word between the halves.
+ */
+#ifndef KT_CONN_IMPL_H
+#define KT_CONN_IMPL_H
+
+#include <keyturn/conn.h>
+#include <keyturn/inspect.h>
+
+#include "hs/hs.h"
+#include "record/carrier_tls.h"
+#include "record/link.h"
+
+struct kt_conn {
+    struct kt_hs hs; /* after the handshake it belongs to the receiving half */
+    struct kt_carrier_tls carrier;
+    void *owner;
+    struct kt_config *base; /* of kt_conn_new: its environment serves to the end, whatever hs.config becomes */
+    uint64_t begun_ms;
+    uint32_t handshake_ms;
+
+    /* shared by the halves */
+    struct kt_link link;
+    _Atomic(const struct kt_fault *) fault;
+    atomic_int alert_received;     /* -1: none */
+    atomic_bool connected;         /* set once, by the thread of the handshake */
+    atomic_uint_fast64_t rx_born_ms; /* of the peer's key, for the limits in seconds */
+
+    /* receiving half */
+    struct kt_rx rx;
+    struct kt_span data; /* application data shown or to be shown */
+    bool in_closed;
+    struct kt_budget warnings;
+    struct kt_budget ccs;
+
+    /* sending half */
+    struct kt_tx tx;
+    bool lent;                /* memory for a record is lent: nothing may be put before it */
+    uint64_t last_change_ms;  /* when we last started a key change, 0: never */
+    uint64_t asked_ms;        /* when the outstanding request was sent */
+    bool close_owed;          /* close_notify waits for room */
+};
+
+/* input.c: goes on with what was received, as far as it can. */
+KT_MUST_USE const struct kt_fault *kt_conn_process(struct kt_conn *conn);
+
+/* rekey.c: pays what is owed by the sending half, as far as there is room; before each record. */
+KT_MUST_USE const struct kt_fault *kt_conn_pay(struct kt_conn *conn);
+/* Whether paying would put out something. Any thread. */
+bool kt_conn_owes(const struct kt_conn *conn);
+
+/* conn.c: the connection fails, once and for good; the alert is owed. Returns the fault it has failed with. */
+const struct kt_fault *kt_conn_fail(struct kt_conn *conn, const struct kt_fault *fault);
+
+static inline uint64_t kt_conn_now(const struct kt_conn *conn)
+{
+    const struct kt_env *env = &conn->base->env;
+
+    return env->monotonic_ms(env->user);
+}
+
+static inline bool kt_conn_out_is_closed(const struct kt_conn *conn)
+{
+    return (kt_link_bits(&conn->link) & KT_LINK_OUT_CLOSED) != 0;
+}
+
+#endif

@@ -1,0 +1,49 @@
+#include "conn/conn_impl.h"
+
+struct kt_facts kt_conn_facts(const struct kt_conn *conn)
+{
+    const unsigned certificate = KT_PROOF_SIGNATURE | KT_PROOF_CHAIN;
+    const struct kt_hs *hs = &conn->hs;
+
+    return (struct kt_facts){
+        .role = hs->config->role,
+        .version = hs->version,
+        .suite = hs->suite != NULL ? hs->suite->id : 0,
+        .group = hs->group != NULL ? hs->group->id : 0,
+        .own_scheme = hs->own_scheme,
+        .peer_scheme = hs->peer_scheme,
+        .hello_retried = hs->retried,
+        .peer_authenticated = (hs->proofs & certificate) == certificate,
+        .server_name = kt_name_span(&hs->server_name),
+        .alpn = kt_name_span(&hs->alpn),
+        .handshake_ms = conn->handshake_ms,
+    };
+}
+
+struct kt_epoch_info kt_conn_epoch(const struct kt_conn *conn, enum kt_direction direction)
+{
+    if (!kt_conn_is_connected(conn)) {
+        return (struct kt_epoch_info){0};
+    }
+    return kt_epoch_info(direction == KT_SENDING ? &conn->tx.epoch : &conn->rx.epoch);
+}
+
+const struct kt_fault *kt_conn_export(const struct kt_conn *conn, struct kt_span label, struct kt_span context,
+                                      uint8_t *out, size_t len)
+{
+    const struct kt_hs *hs = &conn->hs;
+
+    if (!kt_conn_is_connected(conn)) {
+        KT_FAIL(USAGE_EXPORT_EARLY);
+    }
+    if (label.len > 249 || len > (size_t)KT_EXPORT_HASHES_MAX * hs->suite->hash->len) {
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    kt_exporter13(hs->suite->hash, &hs->exporter_secret, label, context, out, len);
+    return NULL;
+}
+
+const char *kt_library_version(void)
+{
+    return KT_VERSION;
+}

@@ -1,0 +1,240 @@
+#include "hs/auth13.h"
+
+static enum kt_role peer_of(const struct kt_hs *hs)
+{
+    return hs->config->role == KT_CLIENT ? KT_SERVER : KT_CLIENT;
+}
+
+static const struct kt_secret *base_secret(const struct kt_hs *hs, enum kt_role role)
+{
+    return role == KT_CLIENT ? &hs->work->client_handshake : &hs->work->server_handshake;
+}
+
+static size_t chain_bytes(const struct kt_credential *credential)
+{
+    size_t bytes = credential->ocsp_response.len;
+
+    for (size_t i = 0; i < credential->chain_len; i++) {
+        bytes += credential->chain[i].len + 16;
+    }
+    return bytes;
+}
+
+const struct kt_fault *kt_auth13_send_certificate(struct kt_hs *hs, struct kt_span context, bool staple)
+{
+    const struct kt_credential *credential = hs->work->choice.credential;
+    struct kt_certificate message = {.context = context};
+
+    if (credential != NULL) {
+        message.chain_len = credential->chain_len;
+        for (size_t i = 0; i < credential->chain_len; i++) {
+            message.chain[i] = credential->chain[i];
+        }
+        if (staple) {
+            message.ocsp_response = credential->ocsp_response;
+        }
+    }
+    KT_TRY(kt_hs_writer(hs, 64 + context.len + (credential == NULL ? 0 : chain_bytes(credential))));
+    kt_certificate_encode(&hs->work->out, &message);
+    return NULL;
+}
+
+/* What CertificateVerify signs: 64 spaces, a context string, a zero, the transcript hash (section 4.5.2). */
+static struct kt_span signed_content(struct kt_hs *hs, enum kt_role signer)
+{
+    static const char client_text[] = "TLS 1.3, client CertificateVerify";
+    static const char server_text[] = "TLS 1.3, server CertificateVerify";
+    const size_t text_len = sizeof server_text; /* with its NUL, which is the zero */
+    struct kt_hs_work *work = hs->work;
+
+    _Static_assert(sizeof client_text == sizeof server_text, "one layout for both");
+    _Static_assert(sizeof work->signed_content == 64 + sizeof server_text + KT_HASH_MAX, "sized for it");
+    memset(work->signed_content, ' ', 64);
+    kt_copy(work->signed_content + 64, signer == KT_CLIENT ? client_text : server_text, text_len);
+    kt_transcript_hash(&work->transcript, work->signed_content + 64 + text_len);
+    return kt_span_of(work->signed_content, 64 + text_len + hs->suite->hash->len);
+}
+
+const struct kt_fault *kt_auth13_ask_signature(struct kt_hs *hs)
+{
+    struct kt_ask ask = {.kind = KT_ASK_SIGN};
+
+    ask.u.sign.credential = hs->work->choice.credential;
+    ask.u.sign.scheme = hs->work->choice.scheme;
+    ask.u.sign.input = signed_content(hs, hs->config->role);
+    kt_hs_ask(hs, &ask);
+    return NULL;
+}
+
+const struct kt_fault *kt_auth13_send_verify(struct kt_hs *hs)
+{
+    struct kt_certificate_verify message = {
+        .scheme = hs->work->choice.scheme,
+        .signature = kt_span_of(hs->work->signature, hs->work->signature_len),
+    };
+
+    hs->own_scheme = message.scheme;
+    KT_TRY(kt_hs_writer(hs, 16 + message.signature.len));
+    kt_certificate_verify_encode(&hs->work->out, &message);
+    return NULL;
+}
+
+/* The hash of the transcript as it stands; `room` holds KT_HASH_MAX bytes. */
+static struct kt_span transcript_now(const struct kt_hs *hs, uint8_t *room)
+{
+    kt_transcript_hash(&hs->work->transcript, room);
+    return kt_span_of(room, hs->suite->hash->len);
+}
+
+static void finished_value(const struct kt_hs *hs, enum kt_role of, uint8_t *out)
+{
+    uint8_t hash[KT_HASH_MAX];
+
+    kt_finished_value(hs->suite->hash, base_secret(hs, of), transcript_now(hs, hash), out);
+}
+
+const struct kt_fault *kt_auth13_send_finished(struct kt_hs *hs)
+{
+    uint8_t value[KT_HASH_MAX];
+
+    finished_value(hs, hs->config->role, value);
+    KT_TRY(kt_hs_writer(hs, KT_MESSAGE_HEADER + KT_HASH_MAX));
+    kt_finished_encode(&hs->work->out, kt_span_of(value, hs->suite->hash->len));
+    return NULL;
+}
+
+const struct kt_fault *kt_auth13_take_certificate(struct kt_hs *hs, struct kt_span body, struct kt_span context,
+                                                  uint32_t offered)
+{
+    struct kt_span copy;
+
+    if (body.len > hs->config->chain_limit) {
+        KT_FAIL_ALERT(CERTIFICATE_CHAIN_TOO_LONG, ILLEGAL_PARAMETER);
+    }
+    copy = kt_arena_copy(&hs->arena, body);
+    if (copy.p == NULL) {
+        KT_FAIL(MEMORY_SPENT);
+    }
+    KT_TRY(kt_certificate_decode(copy, offered, &hs->work->peer));
+    if (!kt_span_same(hs->work->peer.context, context)) {
+        KT_FAIL(CERTIFICATE_CONTEXT_WRONG);
+    }
+    return NULL;
+}
+
+static void ask_verify(struct kt_hs *hs)
+{
+    struct kt_ask ask = {.kind = KT_ASK_VERIFY};
+
+    ask.u.verify.peer = peer_of(hs);
+    ask.u.verify.chain = hs->work->peer.chain;
+    ask.u.verify.chain_len = hs->work->peer.chain_len;
+    if (hs->config->role == KT_CLIENT) {
+        ask.u.verify.server_name = kt_name_span(&hs->server_name);
+    }
+    ask.u.verify.ocsp_response = hs->work->peer.ocsp_response;
+    ask.u.verify.cert_schemes = hs->config->cert_schemes_wire;
+    kt_hs_ask(hs, &ask);
+}
+
+static bool allowed_scheme(const struct kt_config *config, uint16_t scheme)
+{
+    for (size_t i = 0; i < config->scheme_count; i++) {
+        if (config->schemes[i] == scheme) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The scheme must be one we offered and one for the kind of key the leaf holds (field survey, CVE-2026-25834, -5194). */
+static const struct kt_fault *check_signature(struct kt_hs *hs, const struct kt_certificate_verify *message)
+{
+    const struct kt_crypto *crypto = hs->config->crypto;
+    const struct kt_scheme_facts *facts = kt_scheme_facts(message->scheme);
+    struct kt_hs_work *work = hs->work;
+
+    if (facts == NULL || !allowed_scheme(hs->config, message->scheme)) {
+        KT_FAIL(SCHEME_NOT_OFFERED);
+    }
+    KT_TRY(crypto->peer_key_new(work->peer.chain[0], &work->peer_key));
+    if (!kt_arena_adopt(&hs->arena, crypto->peer_key_release, work->peer_key)) {
+        KT_FAIL(MEMORY_SPENT);
+    }
+    if (crypto->peer_key_kind(work->peer_key) != (enum kt_key_kind)facts->key) {
+        KT_FAIL(SCHEME_NOT_OFFERED);
+    }
+    if (!crypto->peer_key_verify(work->peer_key, message->scheme, signed_content(hs, peer_of(hs)),
+                                 message->signature)) {
+        KT_FAIL(SIGNATURE_WRONG);
+    }
+    return NULL;
+}
+
+const struct kt_fault *kt_auth13_take_verify(struct kt_hs *hs, struct kt_span body)
+{
+    struct kt_certificate_verify message;
+
+    KT_TRY(kt_certificate_verify_decode(body, &message));
+    KT_TRY(check_signature(hs, &message));
+    hs->peer_scheme = message.scheme;
+    hs->proofs |= KT_PROOF_SIGNATURE;
+    ask_verify(hs);
+    return NULL;
+}
+
+void kt_auth13_accept_chain(struct kt_hs *hs)
+{
+    hs->proofs |= KT_PROOF_CHAIN;
+}
+
+const struct kt_fault *kt_auth13_take_finished(struct kt_hs *hs, struct kt_span body)
+{
+    uint8_t value[KT_HASH_MAX];
+
+    if (body.len != hs->suite->hash->len) {
+        KT_FAIL(FINISHED_MALFORMED);
+    }
+    finished_value(hs, peer_of(hs), value);
+    if (!kt_ct_eq(value, body.p, body.len)) {
+        KT_FAIL(FINISHED_WRONG);
+    }
+    hs->proofs |= KT_PROOF_FINISHED;
+    return NULL;
+}
+
+const struct kt_fault *kt_auth13_handshake_secrets(struct kt_hs *hs, struct kt_span shared)
+{
+    uint8_t hash[KT_HASH_MAX];
+    struct kt_span transcript = transcript_now(hs, hash);
+    struct kt_hs_work *work = hs->work;
+
+    KT_TRY(kt_schedule13_early(&work->schedule, hs->suite->hash, (struct kt_span){NULL, 0}));
+    KT_TRY(kt_schedule13_handshake(&work->schedule, shared));
+    KT_TRY(kt_schedule13_derive(&work->schedule, KT_STAGE_HANDSHAKE, KT_SPAN_TEXT("c hs traffic"), transcript,
+                                &work->client_handshake));
+    KT_TRY(kt_schedule13_derive(&work->schedule, KT_STAGE_HANDSHAKE, KT_SPAN_TEXT("s hs traffic"), transcript,
+                                &work->server_handshake));
+    kt_hs_log_secret(hs, "CLIENT_HANDSHAKE_TRAFFIC_SECRET", &work->client_handshake);
+    kt_hs_log_secret(hs, "SERVER_HANDSHAKE_TRAFFIC_SECRET", &work->server_handshake);
+    return NULL;
+}
+
+const struct kt_fault *kt_auth13_application_secrets(struct kt_hs *hs)
+{
+    uint8_t hash[KT_HASH_MAX];
+    struct kt_span transcript = transcript_now(hs, hash);
+    struct kt_hs_work *work = hs->work;
+
+    KT_TRY(kt_schedule13_main(&work->schedule));
+    KT_TRY(kt_schedule13_derive(&work->schedule, KT_STAGE_MAIN, KT_SPAN_TEXT("c ap traffic"), transcript,
+                                &work->client_application));
+    KT_TRY(kt_schedule13_derive(&work->schedule, KT_STAGE_MAIN, KT_SPAN_TEXT("s ap traffic"), transcript,
+                                &work->server_application));
+    KT_TRY(kt_schedule13_derive(&work->schedule, KT_STAGE_MAIN, KT_SPAN_TEXT("exp master"), transcript,
+                                &hs->exporter_secret));
+    kt_hs_log_secret(hs, "CLIENT_TRAFFIC_SECRET_0", &work->client_application);
+    kt_hs_log_secret(hs, "SERVER_TRAFFIC_SECRET_0", &work->server_application);
+    kt_hs_log_secret(hs, "EXPORTER_SECRET", &hs->exporter_secret);
+    return NULL;
+}

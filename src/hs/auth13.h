@@ -1,0 +1,35 @@
+/*
+ * auth13.h - Certificate, CertificateVerify and Finished of TLS 1.3 (RFC 9846 section 4.5), for both roles.
+ */
+#ifndef KT_AUTH13_H
+#define KT_AUTH13_H
+
+#include "hs/hs.h"
+
+/* Writes our Certificate from choice.credential, or an empty one when it is NULL. */
+KT_MUST_USE const struct kt_fault *kt_auth13_send_certificate(struct kt_hs *hs, struct kt_span context, bool staple);
+/* Asks the owner of choice.credential to sign the transcript with choice.scheme. */
+KT_MUST_USE const struct kt_fault *kt_auth13_ask_signature(struct kt_hs *hs);
+/* Writes CertificateVerify from the answer. */
+KT_MUST_USE const struct kt_fault *kt_auth13_send_verify(struct kt_hs *hs);
+/* Writes Finished under the base key of our role. */
+KT_MUST_USE const struct kt_fault *kt_auth13_send_finished(struct kt_hs *hs);
+
+/* Decodes the peer's Certificate and keeps a copy. An empty chain is left in work->peer for the caller to judge. */
+KT_MUST_USE const struct kt_fault *kt_auth13_take_certificate(struct kt_hs *hs, struct kt_span body,
+                                                              struct kt_span context, uint32_t offered);
+/* Checks the peer's signature, and then asks whether its chain is acceptable. */
+KT_MUST_USE const struct kt_fault *kt_auth13_take_verify(struct kt_hs *hs, struct kt_span body);
+/* The owner accepted the chain. */
+void kt_auth13_accept_chain(struct kt_hs *hs);
+/* Checks the peer's Finished. */
+KT_MUST_USE const struct kt_fault *kt_auth13_take_finished(struct kt_hs *hs, struct kt_span body);
+
+/*
+ * The secrets of the two stages, from the transcript as it stands, told to the key log. After ServerHello, with the shared
+ * secret of the key exchange; after the server's Finished.
+ */
+KT_MUST_USE const struct kt_fault *kt_auth13_handshake_secrets(struct kt_hs *hs, struct kt_span shared);
+KT_MUST_USE const struct kt_fault *kt_auth13_application_secrets(struct kt_hs *hs);
+
+#endif

@@ -1,0 +1,237 @@
+#include "hs/decide.h"
+
+const struct kt_fault *kt_decide_version(const struct kt_config *config, const struct kt_client_hello *hello,
+                                         uint16_t *version)
+{
+    (void)config;
+    if ((hello->seen & KT_EXT_BIT(SUPPORTED_VERSIONS)) == 0 || !kt_id_list_has(hello->versions, KT_TLS_1_3)) {
+        KT_FAIL(VERSION_NOT_SUPPORTED);
+    }
+    *version = KT_TLS_1_3;
+    return NULL;
+}
+
+static const struct kt_suite *decide_suite(const struct kt_config *config, const struct kt_client_hello *hello)
+{
+    for (size_t i = 0; i < config->suite_count; i++) {
+        if (kt_id_list_has(hello->suites, config->suites[i]->id)) {
+            return config->suites[i];
+        }
+    }
+    return NULL;
+}
+
+/* The share for a group in the hello, or an empty span. */
+static struct kt_span share_of(const struct kt_client_hello *hello, uint16_t group)
+{
+    struct kt_span rest = hello->key_shares;
+    struct kt_key_share share;
+
+    while (kt_key_share_next(&rest, &share)) {
+        if (share.group == group) {
+            return share.key;
+        }
+    }
+    return (struct kt_span){NULL, 0};
+}
+
+/* A group that needs no second round trip is preferred; else the first in common, to be asked for. */
+static const struct kt_fault *decide_group(const struct kt_config *config, const struct kt_client_hello *hello,
+                                           struct kt_choice *choice)
+{
+    for (size_t i = 0; i < config->group_count; i++) {
+        const struct kt_group *group = config->groups[i];
+        struct kt_span share;
+
+        if (!kt_id_list_has(hello->groups, group->id)) {
+            continue;
+        }
+        share = share_of(hello, group->id);
+        if (share.len > 0) {
+            choice->group = group;
+            choice->peer_share = share;
+            return NULL;
+        }
+        if (choice->group == NULL) {
+            choice->group = group;
+        }
+    }
+    if (choice->group == NULL) {
+        KT_FAIL(GROUP_NONE_IN_COMMON);
+    }
+    return NULL;
+}
+
+static bool alpn_has(struct kt_span list, struct kt_span wanted)
+{
+    struct kt_span name;
+
+    while (kt_alpn_next(&list, &name)) {
+        if (kt_span_same(name, wanted)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Strict (RFC 7301 section 3.2): with a list of ours, an offer without match is refused. */
+static const struct kt_fault *decide_alpn(const struct kt_config *config, const struct kt_client_hello *hello,
+                                          struct kt_choice *choice)
+{
+    struct kt_span ours = config->alpn;
+    struct kt_span name;
+
+    if (ours.len == 0 || (hello->seen & KT_EXT_BIT(ALPN)) == 0) {
+        return NULL;
+    }
+    while (kt_alpn_next(&ours, &name)) {
+        if (alpn_has(hello->alpn, name)) {
+            choice->alpn = name;
+            return NULL;
+        }
+    }
+    KT_FAIL(ALPN_NONE_IN_COMMON);
+}
+
+/* RFC 9846 section 9.2 for a handshake with certificates, and section 4.2.2 for the compression methods. */
+static const struct kt_fault *check_mandatory(const struct kt_client_hello *hello)
+{
+    const uint32_t needed = KT_EXT_BIT(SUPPORTED_GROUPS) | KT_EXT_BIT(KEY_SHARE) | KT_EXT_BIT(SIGNATURE_ALGORITHMS);
+
+    if (hello->compression.len != 1 || hello->compression.p[0] != 0) {
+        KT_FAIL(COMPRESSION_NOT_NULL);
+    }
+    if ((hello->seen & needed) != needed) {
+        KT_FAIL(EXTENSION_MISSING);
+    }
+    return NULL;
+}
+
+const struct kt_fault *kt_decide_server13(const struct kt_config *config, const struct kt_client_hello *hello,
+                                          struct kt_choice *choice)
+{
+    *choice = (struct kt_choice){0};
+    KT_TRY(check_mandatory(hello));
+    choice->suite = decide_suite(config, hello);
+    if (choice->suite == NULL) {
+        KT_FAIL(SUITE_NONE_IN_COMMON);
+    }
+    KT_TRY(decide_group(config, hello, choice));
+    return decide_alpn(config, hello, choice);
+}
+
+static bool listed(const uint16_t *ids, size_t count, uint16_t id)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (ids[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint16_t kt_decide_scheme(const struct kt_config *config, const struct kt_credential *credential,
+                          struct kt_id_list offered)
+{
+    for (size_t i = 0; i < credential->scheme_count; i++) {
+        uint16_t scheme = credential->schemes[i];
+
+        if (listed(config->schemes, config->scheme_count, scheme) && kt_id_list_has(offered, scheme)) {
+            return scheme;
+        }
+    }
+    return 0;
+}
+
+const struct kt_fault *kt_decide_credential(const struct kt_config *config, struct kt_span server_name,
+                                            struct kt_id_list schemes, struct kt_choice *choice)
+{
+    bool named = false;
+
+    for (size_t i = 0; i < config->credential_count; i++) {
+        struct kt_credential *credential = config->credentials[i];
+        bool serves = server_name.len > 0 && kt_credential_serves(credential, server_name);
+        uint16_t scheme = kt_decide_scheme(config, credential, schemes);
+
+        named |= serves;
+        if (scheme != 0 && (serves || choice->credential == NULL)) {
+            choice->credential = credential;
+            choice->scheme = scheme;
+        }
+        if (scheme != 0 && serves) {
+            return NULL;
+        }
+    }
+    if (config->strict_names && server_name.len > 0 && !named) {
+        choice->credential = NULL;
+        KT_FAIL(NAME_NOT_SERVED);
+    }
+    if (choice->credential == NULL) {
+        KT_FAIL(SCHEME_NONE_IN_COMMON);
+    }
+    return NULL;
+}
+
+static uint8_t lower(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
+}
+
+/* `pattern` is in lower case already. */
+static bool same_name(struct kt_span pattern, struct kt_span name)
+{
+    if (pattern.len != name.len) {
+        return false;
+    }
+    for (size_t i = 0; i < name.len; i++) {
+        if (pattern.p[i] != lower(name.p[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* "*.example.org" is for exactly one label more than "example.org" (RFC 9525 section 6.3). */
+static bool wildcard_serves(struct kt_span pattern, struct kt_span name)
+{
+    size_t label = 0;
+
+    if (pattern.len < 3 || pattern.p[0] != '*' || pattern.p[1] != '.') {
+        return false;
+    }
+    while (label < name.len && name.p[label] != '.') {
+        label++;
+    }
+    return label > 0 && label < name.len &&
+           same_name(kt_span_of(pattern.p + 1, pattern.len - 1), kt_span_of(name.p + label, name.len - label));
+}
+
+bool kt_credential_serves(const struct kt_credential *credential, struct kt_span name)
+{
+    for (size_t i = 0; i < credential->name_count; i++) {
+        if (same_name(credential->names[i], name) || wildcard_serves(credential->names[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool same_list(struct kt_id_list a, struct kt_id_list b)
+{
+    return kt_span_same(a.wire, b.wire);
+}
+
+bool kt_hello_unchanged(const struct kt_client_hello *first, const struct kt_client_hello *second)
+{
+    /* What the second one may add, drop or change. */
+    const uint32_t free_to_change = KT_EXT_BIT(KEY_SHARE) | KT_EXT_BIT(EARLY_DATA) | KT_EXT_BIT(COOKIE) |
+                                    KT_EXT_BIT(PRE_SHARED_KEY) | KT_EXT_BIT(PADDING);
+
+    return first->legacy_version == second->legacy_version && kt_span_same(first->random, second->random) &&
+           kt_span_same(first->session_id, second->session_id) && same_list(first->suites, second->suites) &&
+           kt_span_same(first->compression, second->compression) &&
+           ((first->seen ^ second->seen) & ~free_to_change) == 0 &&
+           kt_span_same(first->server_name, second->server_name) && same_list(first->groups, second->groups) &&
+           same_list(first->schemes, second->schemes) && same_list(first->cert_schemes, second->cert_schemes) &&
+           same_list(first->versions, second->versions) && kt_span_same(first->alpn, second->alpn);
+}

@@ -1,0 +1,33 @@
+/*
+ * decide.h - the choices between what a peer offers: pure functions of configuration and message, no I/O, no
+ * clock, no state.
+ */
+#ifndef KT_DECIDE_H
+#define KT_DECIDE_H
+
+#include "hs/hs.h"
+
+/* The version for this ClientHello. VERSION_NOT_SUPPORTED when it offers none of ours. */
+KT_MUST_USE const struct kt_fault *kt_decide_version(const struct kt_config *config,
+                                                     const struct kt_client_hello *hello, uint16_t *version);
+
+/* All of TLS 1.3 that does not need the application: suite, group and share, ALPN. Checks what RFC 9846 section 9.2
+ * demands of the hello. The credential is a decision of its own, for it may be an ask. */
+KT_MUST_USE const struct kt_fault *kt_decide_server13(const struct kt_config *config,
+                                                      const struct kt_client_hello *hello, struct kt_choice *choice);
+
+/* The first scheme of the credential's that both sides allow; 0: none. */
+uint16_t kt_decide_scheme(const struct kt_config *config, const struct kt_credential *credential,
+                          struct kt_id_list offered);
+
+/* The server's credential for this name (may be empty) and these schemes. NAME_NOT_SERVED, SCHEME_NONE_IN_COMMON. */
+KT_MUST_USE const struct kt_fault *kt_decide_credential(const struct kt_config *config, struct kt_span server_name,
+                                                        struct kt_id_list schemes, struct kt_choice *choice);
+
+/* Whether a host name, without regard to case, is one of the credential's (RFC 9525 wildcards). */
+bool kt_credential_serves(const struct kt_credential *credential, struct kt_span name);
+
+/* Whether the second ClientHello keeps all that it must keep (RFC 9846 section 4.2.2). */
+bool kt_hello_unchanged(const struct kt_client_hello *first, const struct kt_client_hello *second);
+
+#endif

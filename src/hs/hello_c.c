@@ -1,0 +1,407 @@
+/*
+ * The client before the version is known: ClientHello, ServerHello, HelloRetryRequest (RFC 9846 sections 4.2.2 to 4.2.4).
+ */
+#include "hs/auth13.h"
+
+/* Bytes of a ClientHello beside key shares, cookie and ALPN: generous, checked by the writer. */
+enum { HELLO_ROOM = 2048 };
+
+/* A list of ids in wire form in the arena, with an optional GREASE value in front. */
+static struct kt_id_list wire_list(struct kt_hs *hs, uint16_t grease, const uint16_t *ids, size_t count)
+{
+    size_t len = 2 * (count + (grease != 0));
+    uint8_t *room = kt_arena_take(&hs->arena, len);
+    struct kt_writer w = kt_writer_over(room, room == NULL ? 0 : len);
+
+    if (grease != 0) {
+        kt_put_u16(&w, grease);
+    }
+    for (size_t i = 0; i < count; i++) {
+        kt_put_u16(&w, ids[i]);
+    }
+    return (struct kt_id_list){kt_writer_span(&w)};
+}
+
+static struct kt_id_list suite_list(struct kt_hs *hs)
+{
+    uint16_t ids[KT_LIST_MAX];
+
+    for (size_t i = 0; i < hs->config->suite_count; i++) {
+        ids[i] = hs->config->suites[i]->id;
+    }
+    return wire_list(hs, hs->work->grease[0], ids, hs->config->suite_count);
+}
+
+static struct kt_id_list group_list(struct kt_hs *hs)
+{
+    uint16_t ids[KT_LIST_MAX];
+
+    for (size_t i = 0; i < hs->config->group_count; i++) {
+        ids[i] = hs->config->groups[i]->id;
+    }
+    return wire_list(hs, hs->work->grease[1], ids, hs->config->group_count);
+}
+
+/* Values of RFC 8701, and a random order of extensions. */
+static const struct kt_fault *choose_grease(struct kt_hs *hs)
+{
+    struct kt_hs_work *work = hs->work;
+    struct kt_client_hello *hello = &work->hello;
+    uint8_t seed[KT_EXT_COUNT + 8];
+    uint8_t *order;
+
+    if (!hs->config->grease) {
+        return NULL;
+    }
+    order = kt_arena_take(&hs->arena, KT_EXT_COUNT);
+    if (order == NULL) {
+        KT_FAIL(MEMORY_SPENT);
+    }
+    KT_TRY(kt_hs_random(hs, seed, sizeof seed));
+    for (size_t i = 0; i < KT_COUNT_OF(work->grease); i++) {
+        work->grease[i] = kt_grease_value(seed[i]);
+    }
+    hello->grease_ext[0] = kt_grease_value(seed[4]);
+    /* The second must be another one: an extension may occur only once. */
+    hello->grease_ext[1] = kt_grease_value((uint8_t)(seed[4] + 1 + seed[5] % 15));
+    for (uint8_t i = 0; i < KT_EXT_COUNT; i++) {
+        uint8_t j = (uint8_t)(seed[8 + i] % (i + 1u));
+
+        order[i] = order[j];
+        order[j] = i;
+    }
+    hello->order = order;
+    return NULL;
+}
+
+/* A fresh key pair for `group`, its share appended to the writer. */
+static const struct kt_fault *offer_share(struct kt_hs *hs, const struct kt_group *group, struct kt_writer *w)
+{
+    struct kt_offered_share *offered = &hs->work->shares[hs->work->share_count];
+    uint8_t *share;
+
+    kt_put_u16(w, group->id);
+    kt_put_u16(w, group->initiator_share_len);
+    share = kt_writer_room(w, group->initiator_share_len);
+    if (share == NULL) {
+        KT_FAIL(BUFFER_TOO_SMALL);
+    }
+    KT_TRY(group->start(group, &offered->kex, share));
+    if (!kt_arena_adopt(&hs->arena, group->release, offered->kex)) {
+        KT_FAIL(MEMORY_SPENT);
+    }
+    offered->group = group;
+    hs->work->share_count++;
+    return NULL;
+}
+
+/* Key shares for these groups replace those offered before. */
+static const struct kt_fault *offer_shares(struct kt_hs *hs, const struct kt_group *const *groups, size_t count,
+                                           uint16_t grease)
+{
+    size_t cap = 8;
+    struct kt_writer w;
+    uint8_t *room;
+
+    for (size_t i = 0; i < count; i++) {
+        cap += 4u + groups[i]->initiator_share_len;
+    }
+    room = kt_arena_take(&hs->arena, cap);
+    if (room == NULL) {
+        KT_FAIL(MEMORY_SPENT);
+    }
+    w = kt_writer_over(room, cap);
+    if (grease != 0) {
+        kt_put_u16(&w, grease);
+        kt_put_vec(&w, 2, kt_span_of((const uint8_t[]){0}, 1));
+    }
+    hs->work->share_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        KT_TRY(offer_share(hs, groups[i], &w));
+    }
+    hs->work->hello.key_shares = kt_writer_span(&w);
+    return NULL;
+}
+
+/* An address is verified but never sent as a name (RFC 6066 section 3). */
+static bool is_address(struct kt_span name)
+{
+    bool digits_and_dots = name.len > 0;
+
+    for (size_t i = 0; i < name.len; i++) {
+        if (name.p[i] == ':') {
+            return true;
+        }
+        digits_and_dots &= (name.p[i] >= '0' && name.p[i] <= '9') || name.p[i] == '.';
+    }
+    return digits_and_dots;
+}
+
+static bool same_schemes(const struct kt_config *config)
+{
+    return config->scheme_count == config->cert_scheme_count &&
+           kt_same_public(config->schemes, config->cert_schemes, config->scheme_count * sizeof config->schemes[0]);
+}
+
+static void offer_lists(struct kt_hs *hs)
+{
+    const struct kt_config *config = hs->config;
+    struct kt_client_hello *hello = &hs->work->hello;
+    const uint16_t versions[] = {KT_TLS_1_3};
+
+    hello->suites = suite_list(hs);
+    hello->groups = group_list(hs);
+    hello->schemes = wire_list(hs, 0, config->schemes, config->scheme_count);
+    hello->versions = wire_list(hs, hs->work->grease[2], versions, KT_COUNT_OF(versions));
+    hello->seen |= KT_EXT_BIT(SUPPORTED_GROUPS) | KT_EXT_BIT(SIGNATURE_ALGORITHMS) | KT_EXT_BIT(KEY_SHARE) |
+                   KT_EXT_BIT(SUPPORTED_VERSIONS);
+    if (!same_schemes(config)) {
+        hello->cert_schemes = config->cert_schemes_wire;
+        hello->seen |= KT_EXT_BIT(SIGNATURE_ALGORITHMS_CERT);
+    }
+    if (hs->server_name.len > 0 && !is_address(kt_name_span(&hs->server_name))) {
+        hello->server_name = kt_name_span(&hs->server_name);
+        hello->seen |= KT_EXT_BIT(SERVER_NAME);
+    }
+    if (config->alpn.len > 0) {
+        hello->alpn = config->alpn;
+        hello->seen |= KT_EXT_BIT(ALPN);
+    }
+}
+
+static const struct kt_fault *write_hello(struct kt_hs *hs)
+{
+    const struct kt_client_hello *hello = &hs->work->hello;
+
+    KT_TRY(kt_hs_writer(hs, HELLO_ROOM + hello->key_shares.len + hello->cookie.len + hello->alpn.len));
+    kt_client_hello_encode(&hs->work->out, hello);
+    return NULL;
+}
+
+static const struct kt_fault *c_send_client_hello(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
+{
+    static const uint8_t null_compression[] = {0};
+    struct kt_hs_work *work = hs->work;
+    struct kt_client_hello *hello = &work->hello;
+    uint8_t *session_id = kt_arena_take(&hs->arena, 32);
+
+    (void)message;
+    if (session_id == NULL) {
+        KT_FAIL(MEMORY_SPENT);
+    }
+    KT_TRY(kt_hs_random(hs, work->random, sizeof work->random));
+    /* Looks like a resumption of TLS 1.2, for middleboxes (appendix D.4). */
+    KT_TRY(kt_hs_random(hs, session_id, 32));
+    kt_copy(work->client_random, work->random, sizeof work->random);
+    KT_TRY(choose_grease(hs));
+    hello->legacy_version = KT_TLS_1_2;
+    hello->random = kt_span_of(work->random, sizeof work->random);
+    hello->session_id = kt_span_of(session_id, 32);
+    hello->compression = kt_span_of(null_compression, sizeof null_compression);
+    hello->has_extensions = true;
+    offer_lists(hs);
+    KT_TRY(offer_shares(hs, hs->config->groups, hs->config->key_shares, work->grease[1]));
+    *next = KT_STATE_C_WAIT_SH;
+    return write_hello(hs);
+}
+
+static bool offered_suite(const struct kt_hs *hs, uint16_t id, const struct kt_suite **suite)
+{
+    for (size_t i = 0; i < hs->config->suite_count; i++) {
+        if (hs->config->suites[i]->id == id) {
+            *suite = hs->config->suites[i];
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool ends_with(struct kt_span random, const uint8_t *sentinel)
+{
+    return kt_same_public(random.p + random.len - 8, sentinel, 8);
+}
+
+/* What ServerHello and HelloRetryRequest have in common (sections 4.2.3 and 4.2.4). */
+static const struct kt_fault *check_hello(struct kt_hs *hs, const struct kt_server_hello *hello)
+{
+    const struct kt_client_hello *ours = &hs->work->hello;
+
+    if (hello->version == 0) {
+        if (ends_with(hello->random, kt_downgrade_12) || ends_with(hello->random, kt_downgrade_11)) {
+            KT_FAIL(DOWNGRADE_DETECTED);
+        }
+        KT_FAIL(VERSION_NOT_SUPPORTED);
+    }
+    if (hello->version != KT_TLS_1_3 || hello->legacy_version != KT_TLS_1_2) {
+        KT_FAIL(VERSION_NOT_OFFERED);
+    }
+    if (!kt_span_same(hello->session_id, ours->session_id)) {
+        KT_FAIL(SESSION_ID_NOT_ECHOED);
+    }
+    if (hello->compression != 0) {
+        KT_FAIL(COMPRESSION_NOT_NULL);
+    }
+    if (!offered_suite(hs, hello->suite, &hs->suite)) {
+        KT_FAIL(SUITE_NOT_OFFERED);
+    }
+    if (hs->retried && hello->suite != hs->work->retry_suite) {
+        KT_FAIL(SUITE_CHANGED);
+    }
+    hs->version = hello->version;
+    return NULL;
+}
+
+static bool share_was_offered(const struct kt_hs *hs, uint16_t group)
+{
+    for (size_t i = 0; i < hs->work->share_count; i++) {
+        if (hs->work->shares[i].group->id == group) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct kt_group *configured_group(const struct kt_config *config, uint16_t id)
+{
+    for (size_t i = 0; i < config->group_count; i++) {
+        if (config->groups[i]->id == id) {
+            return config->groups[i];
+        }
+    }
+    return NULL;
+}
+
+/* The group asked for must be one we offered without a share, else the retry would change nothing. */
+static const struct kt_fault *take_retry_group(struct kt_hs *hs, uint16_t id)
+{
+    const struct kt_group *group = configured_group(hs->config, id);
+
+    if (group == NULL) {
+        KT_FAIL(GROUP_NOT_OFFERED);
+    }
+    if (share_was_offered(hs, id)) {
+        KT_FAIL(RETRY_WITHOUT_CHANGE);
+    }
+    hs->group = group;
+    return NULL;
+}
+
+static const struct kt_fault *take_cookie(struct kt_hs *hs, struct kt_span cookie)
+{
+    hs->work->hello.cookie = kt_arena_copy(&hs->arena, cookie);
+    if (hs->work->hello.cookie.p == NULL) {
+        KT_FAIL(MEMORY_SPENT);
+    }
+    hs->work->hello.seen |= KT_EXT_BIT(COOKIE);
+    return NULL;
+}
+
+static const struct kt_fault *take_retry(struct kt_hs *hs, const struct kt_server_hello *hello, struct kt_span whole)
+{
+    struct kt_hs_work *work = hs->work;
+
+    if (hs->retried) {
+        KT_FAIL(RETRY_TWICE);
+    }
+    if ((hello->seen & (KT_EXT_BIT(KEY_SHARE) | KT_EXT_BIT(COOKIE))) == 0) {
+        KT_FAIL(RETRY_WITHOUT_CHANGE);
+    }
+    if ((hello->seen & KT_EXT_BIT(KEY_SHARE)) != 0) {
+        KT_TRY(take_retry_group(hs, hello->key_share.group));
+    }
+    if ((hello->seen & KT_EXT_BIT(COOKIE)) != 0) {
+        KT_TRY(take_cookie(hs, hello->cookie));
+    }
+    hs->retried = true;
+    work->retry_suite = hello->suite;
+    kt_transcript_begin(&work->transcript, hs->suite->hash);
+    kt_transcript_retry(&work->transcript);
+    kt_transcript_add(&work->transcript, whole);
+    return NULL;
+}
+
+/* The shared secret, from the server's share and the key pair we offered for its group. */
+static const struct kt_fault *finish_exchange(struct kt_hs *hs, const struct kt_key_share *share,
+                                              struct kt_secret *shared)
+{
+    for (size_t i = 0; i < hs->work->share_count; i++) {
+        const struct kt_offered_share *offered = &hs->work->shares[i];
+
+        if (offered->group->id == share->group) {
+            hs->group = offered->group;
+            return offered->group->finish(offered->kex, share->key, shared);
+        }
+    }
+    KT_FAIL(GROUP_NOT_OFFERED);
+}
+
+/* Both directions change to handshake keys; ours after the change_cipher_spec of compatibility mode. */
+static const struct kt_fault *install_handshake_keys(struct kt_hs *hs)
+{
+    const struct kt_carrier *carrier = &hs->carrier;
+
+    KT_TRY(carrier->ops->protect(carrier->self, KT_RECEIVING, hs->suite, &hs->work->server_handshake, false));
+    if (!hs->retried) {
+        KT_TRY(carrier->ops->send_ccs(carrier->self));
+    }
+    return carrier->ops->protect(carrier->self, KT_SENDING, hs->suite, &hs->work->client_handshake, false);
+}
+
+static const struct kt_fault *take_server_hello(struct kt_hs *hs, const struct kt_server_hello *hello,
+                                                struct kt_span whole)
+{
+    struct kt_secret shared = {0};
+    const struct kt_fault *fault;
+
+    if ((hello->seen & KT_EXT_BIT(KEY_SHARE)) == 0) {
+        KT_FAIL(KEY_SHARE_MISSING);
+    }
+    if (!hs->retried) {
+        kt_transcript_begin(&hs->work->transcript, hs->suite->hash);
+    }
+    kt_transcript_add(&hs->work->transcript, whole);
+    fault = finish_exchange(hs, &hello->key_share, &shared);
+    if (fault == NULL) {
+        fault = kt_auth13_handshake_secrets(hs, kt_secret_span(&shared));
+    }
+    kt_secret_wipe(&shared);
+    KT_TRY(fault);
+    return install_handshake_keys(hs);
+}
+
+static const struct kt_fault *c_on_server_hello(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
+{
+    struct kt_server_hello hello;
+
+    KT_TRY(kt_server_hello_decode(message->body, hs->work->hello.seen, &hello));
+    KT_TRY(check_hello(hs, &hello));
+    if (hello.is_retry) {
+        *next = KT_STATE_C_RETRY;
+        return take_retry(hs, &hello, message->whole);
+    }
+    *next = KT_STATE_C13_WAIT_EE;
+    return take_server_hello(hs, &hello, message->whole);
+}
+
+/* The same hello again but for what was asked: the key share, the cookie (section 4.2.2). */
+static const struct kt_fault *c_send_second_hello(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
+{
+    (void)message;
+    KT_TRY(hs->carrier.ops->send_ccs(hs->carrier.self));
+    if (hs->group != NULL) {
+        KT_TRY(offer_shares(hs, &hs->group, 1, 0));
+    }
+    *next = KT_STATE_C_WAIT_SH;
+    return write_hello(hs);
+}
+
+static const struct kt_row rows[] = {
+    {KT_STATE_C_START, KT_ROW_FLIGHT_ENDS, KT_ON_GO, {KT_STATE_C_WAIT_SH}, c_send_client_hello},
+    {KT_STATE_C_WAIT_SH,
+     KT_ROW_LAST_IN_RECORD | KT_ROW_HASH_SELF,
+     KT_MSG_SERVER_HELLO,
+     {KT_STATE_C13_WAIT_EE, KT_STATE_C_RETRY},
+     c_on_server_hello},
+    {KT_STATE_C_RETRY, KT_ROW_FLIGHT_ENDS, KT_ON_GO, {KT_STATE_C_WAIT_SH}, c_send_second_hello},
+};
+const struct kt_table kt_table_hello_client = {"hello_client", rows, KT_COUNT_OF(rows)};

@@ -1,0 +1,141 @@
+/*
+ * hs.h - the handshake: what lives with the connection, and what lives only while it runs.
+ */
+#ifndef KT_HS_H
+#define KT_HS_H
+
+#include "base/arena.h"
+#include "hs/machine.h"
+#include "keys/schedule13.h"
+#include "keys/transcript.h"
+#include "lifetime/epoch.h"
+#include "seam/config_view.h"
+#include "seam/notify.h"
+#include "wire/messages.h"
+
+/* What has been proven about the peer (field rule R2): each bit is set in one place, by the function that checked. */
+enum kt_proof {
+    KT_PROOF_SIGNATURE = 1, /* CertificateVerify: it holds the key of its leaf */
+    KT_PROOF_CHAIN = 2,     /* the owner accepted the chain */
+    KT_PROOF_FINISHED = 4,  /* Finished: it saw the same handshake */
+};
+
+/* A name of at most 255 bytes by value. */
+struct kt_name {
+    uint8_t len;
+    uint8_t b[KT_NAME_MAX];
+};
+
+static inline struct kt_span kt_name_span(const struct kt_name *name)
+{
+    return kt_span_of(name->b, name->len);
+}
+
+/* What one ClientHello leads to: made by decide.c from the configuration and the hello alone. */
+struct kt_choice {
+    const struct kt_suite *suite;
+    const struct kt_group *group;
+    struct kt_span peer_share; /* empty: a HelloRetryRequest must ask for it */
+    struct kt_span alpn;       /* empty: none */
+    struct kt_credential *credential;
+    uint16_t scheme;
+};
+
+/* An offered key share of ours, until the server has chosen. */
+struct kt_offered_share {
+    const struct kt_group *group;
+    struct kt_kex *kex;
+};
+
+/* The part that dies with the handshake; lives in its arena. */
+struct kt_hs_work {
+    struct kt_transcript transcript;
+    struct kt_schedule13 schedule;
+    struct kt_secret shared; /* of the key exchange, between ServerHello and the keys */
+    struct kt_secret client_handshake, server_handshake; /* traffic secrets of the handshake */
+    struct kt_secret client_application, server_application;
+    uint8_t random[32]; /* ours */
+    uint8_t client_random[32];
+
+    /* ClientHello: ours as sent, or the client's (spans into a copy in the arena). */
+    struct kt_client_hello hello;
+    struct kt_span hello_message; /* server: the whole message */
+    struct kt_choice choice;
+    struct kt_offered_share shares[KT_KEY_SHARES_MAX];
+    size_t share_count;
+    uint16_t grease[3];            /* client: suite, group, version */
+    uint8_t cookie[KT_COOKIE_LEN]; /* server: the one sent */
+    uint16_t retry_suite;         /* client: what HelloRetryRequest fixed */
+
+    /* CertificateRequest: the client's view of the server's, and whether we sent one. */
+    bool certificate_asked;
+    struct kt_certificate_request request;
+
+    /* The peer's certificate. */
+    struct kt_certificate peer;
+    struct kt_peer_key *peer_key;
+
+    struct kt_writer out; /* the message being sent */
+
+    struct kt_ask ask; /* kind NONE: nothing is asked */
+    bool answered;
+    struct kt_credential *answer_credential; /* holds a reference */
+    uint8_t signature[KT_SIGNATURE_MAX];
+    size_t signature_len;
+    uint8_t signed_content[64 + 34 + KT_HASH_MAX];
+};
+
+struct kt_hs {
+    struct kt_watch watch;
+    struct kt_carrier carrier;
+    struct kt_config *config; /* the connection's reference */
+    uint8_t state;            /* assigned by the driver only */
+    uint8_t proofs;
+    struct kt_arena arena;
+    struct kt_hs_work *work; /* NULL when no handshake runs */
+    struct kt_budget post_messages; /* key updates and tickets the peer may still send without data between them */
+
+    /* What was negotiated. */
+    uint16_t version;
+    const struct kt_suite *suite;
+    const struct kt_group *group;
+    uint16_t own_scheme;
+    uint16_t peer_scheme;
+    bool retried;
+    struct kt_name server_name;
+    struct kt_name alpn;
+    struct kt_secret exporter_secret;
+};
+
+/* Prepares a handshake in the role of the configuration: allocates the work part, stands in the first state. */
+KT_MUST_USE const struct kt_fault *kt_hs_begin(struct kt_hs *hs);
+/* Wipes and frees the work part. */
+void kt_hs_end(struct kt_hs *hs);
+/* end, and wipes what lives with the connection. */
+void kt_hs_free(struct kt_hs *hs);
+
+static inline bool kt_hs_is_connected(const struct kt_hs *hs)
+{
+    return kt_state_kind(hs->state) == KT_STATE_IS_REST;
+}
+
+/* True when an ask is open and not answered yet. */
+static inline bool kt_hs_has_ask(const struct kt_hs *hs)
+{
+    return hs->work != NULL && hs->work->ask.kind != KT_ASK_NONE && !hs->work->answered;
+}
+
+/* --- for the steps --- */
+
+/* Begins the message of a SEND step: a writer over `cap` bytes of the arena. */
+KT_MUST_USE const struct kt_fault *kt_hs_writer(struct kt_hs *hs, size_t cap);
+/* Fills `choose` of an ask from the client's hello. */
+void kt_hs_describe_hello(const struct kt_hs *hs, struct kt_ask *ask);
+/* Puts a question; the step then chooses an ASK state. */
+void kt_hs_ask(struct kt_hs *hs, const struct kt_ask *ask);
+KT_MUST_USE const struct kt_fault *kt_hs_random(const struct kt_hs *hs, uint8_t *out, size_t len);
+/* Tells the key log, when the configuration asked for it. */
+void kt_hs_log_secret(const struct kt_hs *hs, const char *label, const struct kt_secret *secret);
+KT_MUST_USE const struct kt_fault *kt_hs_keep_name(struct kt_name *name, struct kt_span from);
+
+#endif

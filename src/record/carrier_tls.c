@@ -1,0 +1,93 @@
+#include "record/carrier_tls.h"
+
+const struct kt_fault *kt_carrier_tls_pump(struct kt_carrier_tls *self)
+{
+    size_t taken;
+
+    if (self->pending.len == 0) {
+        return NULL;
+    }
+    KT_TRY(kt_tx_handshake(self->tx, self->pending, &taken));
+    self->pending.p += taken;
+    self->pending.len -= taken;
+    return NULL;
+}
+
+static bool carrier_busy(const void *carrier)
+{
+    const struct kt_carrier_tls *self = carrier;
+
+    return self->pending.len > 0;
+}
+
+/* Nothing overtakes a message of which a part may be out already, and no key changes inside it (R3, R4). */
+static const struct kt_fault *not_busy(const struct kt_carrier_tls *self)
+{
+    if (carrier_busy(self)) {
+        KT_FAIL(USAGE_STATE);
+    }
+    return NULL;
+}
+
+static const struct kt_fault *carrier_send(void *carrier, struct kt_span message)
+{
+    struct kt_carrier_tls *self = carrier;
+
+    KT_TRY(not_busy(self));
+    self->pending = message;
+    return kt_carrier_tls_pump(self);
+}
+
+static const struct kt_fault *carrier_send_ccs(void *carrier)
+{
+    struct kt_carrier_tls *self = carrier;
+
+    KT_TRY(not_busy(self));
+    return kt_tx_ccs(self->tx);
+}
+
+static const struct kt_fault *carrier_flight_done(void *carrier)
+{
+    struct kt_carrier_tls *self = carrier;
+
+    KT_TRY(not_busy(self));
+    return kt_tx_finish_record(self->tx);
+}
+
+static const struct kt_fault *carrier_protect(void *carrier, enum kt_direction direction,
+                                              const struct kt_suite *suite, const struct kt_secret *secret,
+                                              bool application)
+{
+    struct kt_carrier_tls *self = carrier;
+    const struct kt_env *env = self->tx->watch.env;
+    uint64_t now_ms = env->monotonic_ms(env->user);
+
+    if (direction == KT_RECEIVING) {
+        return kt_rx_protect(self->rx, suite, secret, application, now_ms);
+    }
+    KT_TRY(not_busy(self));
+    return kt_tx_protect(self->tx, suite, secret, application, now_ms);
+}
+
+static void carrier_skip_early_data(void *carrier, bool retried)
+{
+    struct kt_carrier_tls *self = carrier;
+
+    self->rx->skip_early = KT_BUDGET_SKIPPED_EARLY;
+    self->rx->skip_all_data = retried;
+}
+
+struct kt_carrier kt_carrier_tls(struct kt_carrier_tls *self, struct kt_rx *rx, struct kt_tx *tx)
+{
+    static const struct kt_carrier_ops ops = {
+        .send = carrier_send,
+        .busy = carrier_busy,
+        .send_ccs = carrier_send_ccs,
+        .flight_done = carrier_flight_done,
+        .protect = carrier_protect,
+        .skip_early_data = carrier_skip_early_data,
+    };
+
+    *self = (struct kt_carrier_tls){.rx = rx, .tx = tx};
+    return (struct kt_carrier){&ops, self};
+}

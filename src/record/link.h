@@ -1,0 +1,80 @@
+/*
+ * link.h - the one atomic word between the two halves of a connection: what one owes, and the other pays.
+ *
+ * Any thread may owe; only the sending half pays, before its next record (field rule R4).
+ */
+#ifndef KT_LINK_H
+#define KT_LINK_H
+
+#include <stdatomic.h>
+
+#include <keyturn/lifetime.h>
+
+#include "base/compiler.h"
+
+enum kt_link_bit {
+    KT_LINK_ANSWER = 1,      /* the peer asked us to change our key */
+    KT_LINK_SEND = 2,        /* the caller wants our key changed */
+    KT_LINK_ASK = 4,         /* the caller wants the peer's key changed, too */
+    KT_LINK_ASK_DUE = 8,     /* a limit of the receiving side wants the peer's key changed; reason in KT_LINK_WHY */
+    KT_LINK_ASKED = 16,      /* a request of ours is outstanding */
+    KT_LINK_ALERT = 32,      /* an alert is owed; number in KT_LINK_ALERT_AT */
+    KT_LINK_OUT_CLOSED = 64, /* nothing more may be sent */
+    KT_LINK_IN_CLOSED = 128, /* the peer sends nothing more: no use asking it */
+};
+
+enum {
+    KT_LINK_WHY_AT = 8,    /* three bits: enum kt_birth of a request that is due or outstanding */
+    KT_LINK_WHY = 7 << KT_LINK_WHY_AT,
+    KT_LINK_ALERT_AT = 16, /* eight bits */
+};
+
+struct kt_link {
+    atomic_uint bits;
+};
+
+static inline unsigned kt_link_bits(const struct kt_link *link)
+{
+    return atomic_load_explicit(&link->bits, memory_order_acquire);
+}
+
+static inline void kt_link_set(struct kt_link *link, unsigned bits)
+{
+    atomic_fetch_or_explicit(&link->bits, bits, memory_order_acq_rel);
+}
+
+static inline void kt_link_clear(struct kt_link *link, unsigned bits)
+{
+    atomic_fetch_and_explicit(&link->bits, ~bits, memory_order_acq_rel);
+}
+
+static inline enum kt_birth kt_link_why(unsigned bits)
+{
+    return (enum kt_birth)((bits & KT_LINK_WHY) >> KT_LINK_WHY_AT);
+}
+
+/* Owes an alert; the first one counts. */
+static inline void kt_link_owe_alert(struct kt_link *link, uint8_t alert)
+{
+    unsigned bits = kt_link_bits(link);
+
+    while ((bits & KT_LINK_ALERT) == 0 &&
+           !atomic_compare_exchange_weak_explicit(&link->bits, &bits,
+                                                  bits | KT_LINK_ALERT | (unsigned)alert << KT_LINK_ALERT_AT,
+                                                  memory_order_acq_rel, memory_order_acquire)) {
+    }
+}
+
+/* Owes a request to the peer for this reason, unless one is due or outstanding. */
+static inline void kt_link_owe_request(struct kt_link *link, enum kt_birth why)
+{
+    unsigned bits = kt_link_bits(link);
+
+    while ((bits & (KT_LINK_ASK_DUE | KT_LINK_ASKED | KT_LINK_IN_CLOSED)) == 0 &&
+           !atomic_compare_exchange_weak_explicit(
+               &link->bits, &bits, (bits & ~(unsigned)KT_LINK_WHY) | KT_LINK_ASK_DUE | (unsigned)why << KT_LINK_WHY_AT,
+               memory_order_acq_rel, memory_order_acquire)) {
+    }
+}
+
+#endif

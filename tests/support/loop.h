@@ -1,0 +1,83 @@
+/*
+ * loop.h - two connections in memory, and somebody between them who may change what passes.
+ */
+#ifndef TEST_LOOP_H
+#define TEST_LOOP_H
+
+#include <keyturn/keyturn.h>
+
+#include "support/test_env.h"
+
+enum { LOOP_WIRE = 1 << 18 };
+
+/* One direction of the wire: what was sent and not delivered yet. */
+struct loop_wire {
+    uint8_t bytes[LOOP_WIRE];
+    size_t len;
+    uint64_t total; /* bytes that ever passed */
+};
+
+struct loop;
+
+/*
+ * Sees each record as it passes (header and fragment) and may change it in place, make it longer (up to cap) or drop
+ * it by length 0. `from`: who sent it.
+ */
+typedef size_t loop_filter(void *user, enum kt_role from, uint8_t *record, size_t len, size_t cap);
+
+struct loop {
+    struct test_env env;
+    struct kt_config *client_config, *server_config;
+    struct kt_conn *client, *server;
+    struct loop_wire up, down; /* to the server, to the client */
+    loop_filter *filter;
+    void *filter_user;
+    size_t chunk;             /* deliver at most this many bytes at once; 0: all */
+    bool hold_asks;           /* leave asks open */
+    bool refuse_peer;         /* answer KT_ASK_VERIFY with no */
+    const struct kt_fault *client_fault, *server_fault; /* the last one returned by a call */
+};
+
+/* What a test may want otherwise; all zero is the plain case: toy crypto, P-256, no client certificate. */
+struct loop_setup {
+    void (*client)(struct kt_builder *b); /* more settings */
+    void (*server)(struct kt_builder *b);
+    bool client_credential;               /* the client has a certificate */
+    const struct kt_lifetime *lifetime;   /* of both sides */
+    const char *server_name;              /* NULL: "server.example" */
+    kt_observer *observer;
+};
+
+/* Configurations and both connections. Aborts when something cannot work that the test did not ask for. */
+void loop_open(struct loop *l, const struct loop_setup *setup);
+/* Only the configurations: for tests in which making the connection may fail. */
+void loop_configure(struct loop *l, const struct loop_setup *setup);
+const struct kt_fault *loop_connect(struct loop *l, const struct loop_setup *setup);
+void loop_close(struct loop *l);
+
+/* Answers the open ask of a connection, if there is one, with the toy's means. True when it did. */
+bool loop_answer(struct loop *l, struct kt_conn *conn);
+
+/* Moves what one side has to send to the wire, through the filter; then delivers the wire to the other. */
+void loop_flush(struct loop *l, enum kt_role from);
+void loop_deliver(struct loop *l, enum kt_role to);
+/* All of it, both ways, answers included, until nothing moves. */
+void loop_run(struct loop *l);
+/* Until both are connected; asserts it. */
+void loop_handshake(struct loop *l);
+
+struct kt_conn *loop_conn(struct loop *l, enum kt_role role);
+
+/* Sends len bytes of a pattern from one side and reads them on the other; asserts that they arrive in order. */
+void loop_transfer(struct loop *l, enum kt_role from, size_t len);
+
+/* Asserts that the connection failed for this reason and tells this alert. */
+#define loop_assert_failed(conn, reason_name, alert_name)                                                              \
+    loop_assert_fault(kt_conn_fault(conn), KT_REASON_##reason_name, KT_ALERT_##alert_name, __FILE__, __LINE__)
+void loop_assert_fault(const struct kt_fault *fault, enum kt_reason reason, enum kt_alert alert, const char *file,
+                       int line);
+
+/* The toy's credential of a kind of key (its first byte), for a name or NULL. */
+struct kt_credential *loop_credential(struct loop *l, uint8_t key_kind, const char *name);
+
+#endif
