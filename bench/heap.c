@@ -199,11 +199,12 @@ int main(int argc, char **argv)
     uint64_t written, read;
     double idle_client = (double)client.live / PAIRS, idle_server = (double)server.live / PAIRS;
     count_records(pairs[0], &written, &read);
-    printf("{\"idle client\": %.0f, \"idle server\": %.0f, \"peak client\": %.0f, \"peak server\": %.0f, "
-           "\"mallocs client\": %.1f, \"mallocs server\": %.1f, \"mallocs a record written\": %.3f, "
-           "\"mallocs a record read\": %.3f}\n",
-           idle_client, idle_server, (double)client_peak / PAIRS, (double)server_peak / PAIRS, client_calls,
-           server_calls, (double)written / RECORDS, (double)read / RECORDS);
+    printf(
+        "{\"idle client\": %.0f, \"idle server\": %.0f, \"peak client\": %.0f, \"peak server\": %.0f, "
+        "\"mallocs client\": %.1f, \"mallocs server\": %.1f, \"mallocs a record written\": %.3f, "
+        "\"mallocs a record read\": %.3f}\n",
+        idle_client, idle_server, (double)client_peak / PAIRS, (double)server_peak / PAIRS, client_calls, server_calls,
+        (double)written / RECORDS, (double)read / RECORDS);
     for (int n = 0; n < PAIRS; n++) {
         pair_close(pairs[n]);
         pair_free(pairs[n]);

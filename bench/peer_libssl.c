@@ -73,8 +73,7 @@ static SSL_CTX *context_of(bool is_server)
                                          "TLS_CHACHA20_POLY1305_SHA256"};
     SSL_CTX *context = SSL_CTX_new(is_server ? TLS_server_method() : TLS_client_method());
     if (context == NULL || !SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) ||
-        !SSL_CTX_set_ciphersuites(context, suites[options.suite]) ||
-        !SSL_CTX_set1_groups_list(context, "X25519")) {
+        !SSL_CTX_set_ciphersuites(context, suites[options.suite]) || !SSL_CTX_set1_groups_list(context, "X25519")) {
         fail("SSL_CTX_new");
     }
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);

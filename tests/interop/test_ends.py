@@ -3,12 +3,11 @@ import hashlib
 import random
 import signal
 import socket
-import ssl
 
 import pytest
 
 from support import command
-from support.peers import PING, read_all, refused_port
+from support.peers import PING, RECORD_HEADER, read_all, refused_port
 
 BYTES = random.Random(13).randbytes(5_000_000)
 
@@ -249,29 +248,67 @@ def ask(control, line):
     return answer.decode().splitlines()
 
 
-def test_a_garbled_record_is_refused(cli, peer):
-    """A proxy turns one bit of the client's data: bad_record_mac, and nothing of it is echoed."""
+APPLICATION_DATA = 23
+
+
+def protected_record(number, change):
+    """A change for record_proxy: only of the client's `number`th protected record; the first is its Finished."""
+    seen = []
+
+    def look(record):
+        if record[0] == APPLICATION_DATA:
+            seen.append(record)
+            if len(seen) == number:
+                return change(record)
+        return record
+    return look
+
+
+def garbled(record):
+    return record[:-1] + bytes([record[-1] ^ 1])
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_garbled_record_is_refused(cli, peer, number):
+    """One bit is turned on the way, in the client's Finished or its data: nothing is echoed."""
     server = cli.serve()
+    proxy = peer.record_proxy(server.port, protected_record(number, garbled))
+    client = cli.connect(proxy.port, data=PING)
+    assert client.code == command.PROTOCOL and client.out == b"", client.report()
+    received = command.failure(client.err)
+    assert (received.reason, received.alert, received.direction) == ("ALERT_RECEIVED", "bad_record_mac", "received")
+    sent = server.wait_failure()
+    assert (sent.reason, sent.alert, sent.direction) == ("RECORD_BAD_MAC", "bad_record_mac", "sent")
 
-    def garble(raw):
-        with socket.create_connection(("127.0.0.1", server.port)) as onward:
-            onward.settimeout(30)
-            raw.sendall(exchange_hello(raw, onward))
-            flight = raw.recv(65536)          # change_cipher_spec and Finished
-            onward.sendall(flight)
-            record = bytearray(raw.recv(65536))
-            record[-1] ^= 1
-            onward.sendall(record)
-            return read_all(onward)
 
-    def exchange_hello(raw, onward):
-        onward.sendall(raw.recv(65536))
-        return onward.recv(65536)
-    proxy = peer.tcp_server(garble)
-    with pytest.raises((ssl.SSLError, OSError)):
-        with peer.python_client(proxy.port) as tls:
-            tls.sendall(PING)
-            assert tls.recv(len(PING)) == b""
-            raise OSError("closed without the echo")
-    failure = server.wait_failure()
-    assert (failure.reason, failure.alert, failure.direction) == ("RECORD_BAD_MAC", "bad_record_mac", "sent")
+def test_a_record_sent_twice_is_refused(cli, peer):
+    server = cli.serve("--sink")
+    proxy = peer.record_proxy(server.port, protected_record(2, lambda record: record * 2))
+    client = cli.start_connect(proxy.port)
+    client.write(PING)
+    assert client.wait() == command.PROTOCOL, client.report()
+    assert server.wait_failure().reason == "RECORD_BAD_MAC"
+
+
+def test_close_notify_cut_from_the_end_is_noticed(cli, peer):
+    """All data arrives, the client's close_notify does not: an attacker may have cut more."""
+    server = cli.serve()
+    proxy = peer.record_proxy(server.port, protected_record(3, lambda record: None))
+    cli.connect(proxy.port, data=PING)
+    assert server.wait_failure().reason == "TRUNCATED"
+
+
+def test_a_hello_changed_on_the_way_is_noticed(cli, peer):
+    """The last byte of our ClientHello's random: the transcripts differ, so no key fits."""
+    server = peer.openssl_server("-rev")
+    random_end = RECORD_HEADER + 4 + 2 + 32
+    changed = []
+
+    def change(record):
+        if not changed:
+            changed.append(record)
+            record = record[:random_end - 1] + bytes([record[random_end - 1] ^ 1]) + record[random_end:]
+        return record
+    client = cli.connect(peer.record_proxy(server.port, change).port, data=PING)
+    assert client.code == command.PROTOCOL, client.report()
+    assert command.failure(client.err).reason in ("RECORD_BAD_MAC", "SIGNATURE_WRONG")

@@ -10,6 +10,7 @@ from support.certs import HOST
 from support.process import DEADLINE, listening_port
 
 _ACCEPT = re.compile(rb"^ACCEPT .*:(\d+)$", re.M)
+RECORD_HEADER = 5
 PING = b"12321\n"  # the same when its line is reversed
 
 
@@ -67,6 +68,24 @@ class Peers:
         server = TcpServer(handle)
         self._servers.append(server)
         return server
+
+    def record_proxy(self, port, change):
+        """
+        Stands before a TLS server. change(record) gets each record of the client (header and all) and returns what is
+        sent instead, or None to cut the connection there.
+        """
+        def forward(raw):
+            with socket.create_connection(("127.0.0.1", port), DEADLINE) as onward:
+                back = threading.Thread(target=_pump, args=(onward, raw), daemon=True)
+                back.start()
+                while record := read_record(raw):
+                    record = change(record)
+                    if record is None:
+                        break
+                    onward.sendall(record)
+                onward.shutdown(socket.SHUT_WR)
+                back.join(DEADLINE)
+        return self.tcp_server(forward)
 
     def python_server(self, handle=None, leaf=None, context=None):
         """Calls handle(tls socket) for each connection; echoes without one."""
@@ -200,6 +219,28 @@ class TcpServer:
         self._thread.join(DEADLINE)
         for thread in self._threads:
             thread.join(DEADLINE)
+
+
+def _pump(source, sink):
+    """Copies until the end, which it passes on."""
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
+
+
+def read_record(raw):
+    """One TLS record from a TCP socket, or b"" at the end."""
+    record = b""
+    size = RECORD_HEADER
+    while len(record) < size:
+        part = raw.recv(size - len(record))
+        if not part:
+            return b""
+        record += part
+        if len(record) == RECORD_HEADER:
+            size += int.from_bytes(record[3:5], "big")
+    return record
 
 
 def echo(tls):
