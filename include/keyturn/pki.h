@@ -22,28 +22,25 @@ KT_API KT_MUST_USE const struct kt_fault *kt_credential_from_pem(const struct kt
                                                                  struct kt_span key, const char *password,
                                                                  struct kt_credential **out);
 /* The same from files; FILE_UNREADABLE. Both names may be the same file. */
-KT_API KT_MUST_USE const struct kt_fault *kt_credential_from_files(const struct kt_env *env,
-                                                                   const char *chain_path, const char *key_path,
-                                                                   const char *password,
+KT_API KT_MUST_USE const struct kt_fault *kt_credential_from_files(const struct kt_env *env, const char *chain_path,
+                                                                   const char *key_path, const char *password,
                                                                    struct kt_credential **out);
 /* From a PKCS#12 file. Faults: FILE_UNREADABLE, PKCS12_MALFORMED and those above. */
 KT_API KT_MUST_USE const struct kt_fault *kt_credential_from_pkcs12(const struct kt_env *env, const char *path,
-                                                                    const char *password,
-                                                                    struct kt_credential **out);
+                                                                    const char *password, struct kt_credential **out);
 /*
  * A fresh P-256 key and a self-signed certificate for `names` (DNS names or IP addresses as text), valid for
  * `days` days, for tests and first steps.
  */
-KT_API KT_MUST_USE const struct kt_fault *kt_credential_ephemeral(const struct kt_env *env,
-                                                                  const char *const *names, size_t name_count,
-                                                                  unsigned days, struct kt_credential **out);
+KT_API KT_MUST_USE const struct kt_fault *kt_credential_ephemeral(const struct kt_env *env, const char *const *names,
+                                                                  size_t name_count, unsigned days,
+                                                                  struct kt_credential **out);
 
 /*
  * Answers a KT_ASK_SIGN for a credential that this file made: writes the signature to `out` (cap at least
  * 1024) and its length to *len. Any thread. USAGE_ARGUMENT when the key has another owner.
  */
-KT_API KT_MUST_USE const struct kt_fault *kt_pki_sign(const struct kt_ask *ask, uint8_t *out, size_t cap,
-                                                      size_t *len);
+KT_API KT_MUST_USE const struct kt_fault *kt_pki_sign(const struct kt_ask *ask, uint8_t *out, size_t cap, size_t *len);
 
 /* A set of trusted authorities. Fill it, then share it: after the first use it must not be changed. */
 struct kt_trust;
@@ -60,7 +57,7 @@ KT_API const struct kt_span *kt_trust_names(const struct kt_trust *trust, size_t
 /* How a chain is checked. kt_verify_default(): names checked, 2048-bit RSA and 256-bit curves or more,
  * 10 certificates, a budget of 64 signature checks, the time now. */
 struct kt_verify {
-    bool any_name;         /* do not compare the name; servers set it for clients */
+    bool any_name; /* do not compare the name; servers set it for clients */
     unsigned min_rsa_bits;
     unsigned min_curve_bits;
     unsigned max_depth;  /* certificates between leaf and authority */
@@ -79,8 +76,8 @@ KT_API KT_MUST_USE const struct kt_fault *kt_pki_verify(const struct kt_trust *t
                                                         const struct kt_ask *ask);
 
 /*
- * For people: subject, issuer and alternative names, dates and SHA-256 fingerprint of a certificate (DER) as one text line
- * each. Written as far as cap allows, always ended with NUL; returns the length needed.
+ * For people: subject, issuer and alternative names, dates and SHA-256 fingerprint of a certificate (DER) as one text
+ * line each. Written as far as cap allows, always ended with NUL; returns the length needed.
  */
 KT_API size_t kt_certificate_text(struct kt_span certificate, char *out, size_t cap);
 /* SHA-256 of a certificate as 64 lower-case hex digits and NUL. */

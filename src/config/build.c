@@ -1,6 +1,7 @@
 #include "base/fail.h"
 #include "base/span.h"
 #include "config/builder_impl.h"
+#include "wire/writer.h"
 
 /* lists of numbers */
 
@@ -63,8 +64,8 @@ struct rule {
 
 /* Copies what is usable of the list. Twice the same is a mistake of whoever wrote the list, so it is shown.
  */
-static const struct kt_fault *usable(struct kt_builder *b, const struct rule *rule,
-                                     const struct kt_wanted *list, uint16_t *ids, size_t *count)
+static const struct kt_fault *usable(struct kt_builder *b, const struct rule *rule, const struct kt_wanted *list,
+                                     uint16_t *ids, size_t *count)
 {
     size_t n = 0;
 
@@ -110,10 +111,16 @@ static const struct kt_fault *take_algorithms(struct kt_builder *b, struct kt_co
 static const struct kt_fault *take_schemes(struct kt_builder *b, struct kt_config *config)
 {
     const struct rule scheme = {"schemes", has_handshake_scheme, KT_FAULT(CONFIG_SCHEMES)};
+    struct kt_writer w = kt_writer_over(config->cert_schemes_bytes, sizeof config->cert_schemes_bytes);
     const struct rule cert_scheme = {"cert_schemes", has_scheme, KT_FAULT(CONFIG_SCHEMES)};
 
     KT_TRY(usable(b, &scheme, &b->schemes, config->schemes, &config->scheme_count));
-    return usable(b, &cert_scheme, &b->cert_schemes, config->cert_schemes, &config->cert_scheme_count);
+    KT_TRY(usable(b, &cert_scheme, &b->cert_schemes, config->cert_schemes, &config->cert_scheme_count));
+    for (size_t i = 0; i < config->cert_scheme_count; i++) {
+        kt_put_u16(&w, config->cert_schemes[i]);
+    }
+    config->cert_schemes_wire.wire = kt_writer_span(&w);
+    return NULL;
 }
 
 static const struct kt_fault *take_key_shares(struct kt_builder *b, struct kt_config *config)
@@ -177,8 +184,7 @@ static const struct kt_fault *check_credentials(struct kt_builder *b, const stru
             KT_FAIL(CONFIG_CREDENTIAL_UNUSABLE);
         }
     }
-    if (b->role == KT_SERVER && b->credential_count == 0 &&
-        !kt_config_asks(config, KT_ASK_CHOOSE_CREDENTIAL)) {
+    if (b->role == KT_SERVER && b->credential_count == 0 && !kt_config_asks(config, KT_ASK_CHOOSE_CREDENTIAL)) {
         kt_builder_blame(b, "credential", 0);
         KT_FAIL(CONFIG_CREDENTIAL_MISSING);
     }

@@ -50,13 +50,12 @@ static const struct kt_fault *carrier_flight_done(void *carrier)
 {
     struct kt_carrier_tls *self = carrier;
 
-    KT_TRY(not_busy(self));
-    return kt_tx_finish_record(self->tx);
+    /* What is pending ends its record when it is out: kt_tx_out finishes what is open. */
+    return carrier_busy(self) ? NULL : kt_tx_finish_record(self->tx);
 }
 
-static const struct kt_fault *carrier_protect(void *carrier, enum kt_direction direction,
-                                              const struct kt_suite *suite, const struct kt_secret *secret,
-                                              bool application)
+static const struct kt_fault *carrier_protect(void *carrier, enum kt_direction direction, const struct kt_suite *suite,
+                                              const struct kt_secret *secret, bool application)
 {
     struct kt_carrier_tls *self = carrier;
     const struct kt_env *env = self->tx->watch.env;
@@ -69,6 +68,22 @@ static const struct kt_fault *carrier_protect(void *carrier, enum kt_direction d
     return kt_tx_protect(self->tx, suite, secret, application, now_ms);
 }
 
+/* An update that comes after a request of ours is taken for its answer: the epoch is born for our reason then. */
+static const struct kt_fault *carrier_peer_updated(void *carrier, bool requested)
+{
+    struct kt_carrier_tls *self = carrier;
+    const struct kt_env *env = self->rx->watch.env;
+    unsigned bits = kt_link_bits(self->link);
+    enum kt_birth why = (bits & KT_LINK_ASKED) != 0 ? kt_link_why(bits) : KT_BIRTH_PEER;
+
+    KT_TRY(kt_rx_next_epoch(self->rx, why, env->monotonic_ms(env->user)));
+    kt_link_clear(self->link, KT_LINK_ASKED);
+    if (requested) {
+        kt_link_set(self->link, KT_LINK_ANSWER);
+    }
+    return NULL;
+}
+
 static void carrier_skip_early_data(void *carrier, bool retried)
 {
     struct kt_carrier_tls *self = carrier;
@@ -77,7 +92,7 @@ static void carrier_skip_early_data(void *carrier, bool retried)
     self->rx->skip_all_data = retried;
 }
 
-struct kt_carrier kt_carrier_tls(struct kt_carrier_tls *self, struct kt_rx *rx, struct kt_tx *tx)
+struct kt_carrier kt_carrier_tls(struct kt_carrier_tls *self, struct kt_rx *rx, struct kt_tx *tx, struct kt_link *link)
 {
     static const struct kt_carrier_ops ops = {
         .send = carrier_send,
@@ -85,9 +100,10 @@ struct kt_carrier kt_carrier_tls(struct kt_carrier_tls *self, struct kt_rx *rx, 
         .send_ccs = carrier_send_ccs,
         .flight_done = carrier_flight_done,
         .protect = carrier_protect,
+        .peer_updated = carrier_peer_updated,
         .skip_early_data = carrier_skip_early_data,
     };
 
-    *self = (struct kt_carrier_tls){.rx = rx, .tx = tx};
+    *self = (struct kt_carrier_tls){.rx = rx, .tx = tx, .link = link};
     return (struct kt_carrier){&ops, self};
 }

@@ -1,0 +1,597 @@
+#include "options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "report.h"
+
+enum {
+    OPTION_COUNT = 48,  /* common and own ones together */
+    OPTION_FIRST = 256, /* `val` of the first one for getopt: above all characters */
+    OPTION_ITEM = 64,   /* longest name in a list */
+    PASSWORD_MAX = 1024,
+};
+
+/* What is wrong with a value, with the part of it that is. Options are parsed by one thread, once. */
+__attribute__((format(printf, 1, 2))) static const char *complaint(const char *format, ...)
+{
+    static char text[160];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return text;
+}
+
+bool kt_options_number(const char *text, uint64_t max, uint64_t *out)
+{
+    uint64_t value = 0;
+
+    if (*text == '\0') {
+        return false;
+    }
+    for (; *text != '\0'; text++) {
+        uint64_t digit = (uint64_t)(unsigned char)*text - '0';
+
+        if (digit > 9 || value > (max - digit) / 10) {
+            return false;
+        }
+        value = value * 10 + digit;
+    }
+    *out = value;
+    return value <= max;
+}
+
+static const char *set_number(const char *text, uint64_t max, uint64_t *out)
+{
+    if (kt_options_number(text, max, out)) {
+        return NULL;
+    }
+    return complaint("\"%.40s\" is not a number from 0 to %llu", text, (unsigned long long)max);
+}
+
+static const char *set_u32(const char *text, uint32_t max, uint32_t *out)
+{
+    uint64_t value = 0;
+    const char *wrong = set_number(text, max, &value);
+
+    if (wrong == NULL) {
+        *out = (uint32_t)value;
+    }
+    return wrong;
+}
+
+/* Lists */
+
+/* Takes the next item of a comma separated list; false at its end. */
+static bool next_item(const char **list, struct kt_span *item)
+{
+    const char *at = *list;
+    size_t len;
+
+    if (at == NULL) {
+        return false;
+    }
+    len = strcspn(at, ",");
+    *item = (struct kt_span){(const uint8_t *)at, len};
+    *list = at[len] == ',' ? at + len + 1 : NULL;
+    return true;
+}
+
+static const char *set_ids(const char *list, const char *what, uint16_t (*named)(const char *name),
+                           struct kt_option_ids *out)
+{
+    struct kt_span item;
+
+    out->n = 0;
+    while (next_item(&list, &item)) {
+        char name[OPTION_ITEM] = "";
+        uint16_t id;
+
+        if (item.len < sizeof name) {
+            memcpy(name, item.p, item.len);
+        }
+        id = named(name);
+        if (id == 0) {
+            return complaint("no %s is called \"%.*s\"", what, (int)(item.len < 60 ? item.len : 60),
+                             (const char *)item.p);
+        }
+        if (out->n == KT_OPTION_LIST) {
+            return complaint("more than %d names", KT_OPTION_LIST);
+        }
+        out->ids[out->n++] = id;
+    }
+    return NULL;
+}
+
+static const char *set_suites(void *target, const char *value)
+{
+    return set_ids(value, "cipher suite", kt_suite_named, &((struct kt_options *)target)->suites);
+}
+
+static const char *set_groups(void *target, const char *value)
+{
+    return set_ids(value, "group", kt_group_named, &((struct kt_options *)target)->groups);
+}
+
+static const char *set_schemes(void *target, const char *value)
+{
+    return set_ids(value, "signature scheme", kt_scheme_named, &((struct kt_options *)target)->schemes);
+}
+
+static const char *set_alpn(void *target, const char *value)
+{
+    struct kt_options *o = target;
+    struct kt_span item;
+
+    o->alpn_count = 0;
+    while (next_item(&value, &item)) {
+        if (item.len == 0 || item.len > 255) {
+            return "a protocol name has 1 to 255 characters";
+        }
+        if (o->alpn_count == KT_OPTION_ALPN) {
+            return complaint("more than %d protocols", KT_OPTION_ALPN);
+        }
+        o->alpn[o->alpn_count++] = item;
+    }
+    return NULL;
+}
+
+/* Key lifetimes: one limit for both directions */
+
+static const char *set_rekey_records(void *target, const char *value)
+{
+    struct kt_lifetime *l = &((struct kt_options *)target)->lifetime;
+    const char *wrong = set_number(value, UINT64_MAX, &l->sending.max_records);
+
+    l->receiving.max_records = l->sending.max_records;
+    return wrong;
+}
+
+static const char *set_rekey_bytes(void *target, const char *value)
+{
+    struct kt_lifetime *l = &((struct kt_options *)target)->lifetime;
+    const char *wrong = set_number(value, UINT64_MAX, &l->sending.max_bytes);
+
+    l->receiving.max_bytes = l->sending.max_bytes;
+    return wrong;
+}
+
+static const char *set_rekey_seconds(void *target, const char *value)
+{
+    struct kt_lifetime *l = &((struct kt_options *)target)->lifetime;
+    const char *wrong = set_u32(value, UINT32_MAX, &l->sending.max_seconds);
+
+    l->receiving.max_seconds = l->sending.max_seconds;
+    return wrong;
+}
+
+static const char *set_rekey_gap(void *target, const char *value)
+{
+    return set_u32(value, UINT32_MAX, &((struct kt_options *)target)->lifetime.min_gap_ms);
+}
+
+/* Credentials: --cert and --pkcs12 begin one, --key and --password-file belong to the one before them */
+
+static const char *new_credential(struct kt_options *o, struct kt_option_credential credential)
+{
+    if (o->credential_count == KT_OPTION_LIST) {
+        return complaint("more than %d certificates", KT_OPTION_LIST);
+    }
+    o->credentials[o->credential_count++] = credential;
+    return NULL;
+}
+
+static const char *set_cert(void *target, const char *value)
+{
+    return new_credential(target, (struct kt_option_credential){.cert = value});
+}
+
+static const char *set_pkcs12(void *target, const char *value)
+{
+    return new_credential(target, (struct kt_option_credential){.pkcs12 = value});
+}
+
+static const char *set_key(void *target, const char *value)
+{
+    struct kt_options *o = target;
+    struct kt_option_credential *last =
+        o->credential_count > 0 ? &o->credentials[o->credential_count - 1] : NULL;
+
+    if (last == NULL || last->cert == NULL || last->key != NULL) {
+        return "the --cert it belongs to must stand before it";
+    }
+    last->key = value;
+    return NULL;
+}
+
+static const char *set_password_file(void *target, const char *value)
+{
+    struct kt_options *o = target;
+
+    if (o->credential_count == 0) {
+        return "the --cert or --pkcs12 it belongs to must stand before it";
+    }
+    o->credentials[o->credential_count - 1].password_file = value;
+    return NULL;
+}
+
+/* The rest */
+
+static const char *set_keylog(void *target, const char *value)
+{
+    ((struct kt_options *)target)->keylog_path = value;
+    return NULL;
+}
+
+static const char *set_padding(void *target, const char *value)
+{
+    uint64_t padding = 0;
+    const char *wrong = set_number(value, 16384, &padding);
+
+    ((struct kt_options *)target)->padding = (size_t)padding;
+    return wrong;
+}
+
+static const char *set_key_shares(void *target, const char *value)
+{
+    uint32_t count = 0;
+    const char *wrong = set_u32(value, 4, &count);
+
+    ((struct kt_options *)target)->key_shares = (int)count;
+    return wrong;
+}
+
+static const char *set_trace(void *target, const char *value)
+{
+    static const struct {
+        const char *name;
+        enum kt_trace_form form;
+    } forms[] = {{"text", KT_TRACE_TEXT}, {"json", KT_TRACE_JSON}, {"color", KT_TRACE_COLOR}};
+    struct kt_options *o = target;
+
+    o->trace_form = KT_TRACE_AUTO;
+    if (value == NULL) {
+        return NULL;
+    }
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        if (strcmp(forms[i].name, value) == 0) {
+            o->trace_form = forms[i].form;
+            return NULL;
+        }
+    }
+    return "it is text, json or color";
+}
+
+static const char *set_quiet(void *target, const char *value)
+{
+    (void)value;
+    ((struct kt_options *)target)->quiet = true;
+    return NULL;
+}
+
+static const struct kt_option common[] = {
+    {"cert", "FILE", "certificate chain in PEM, own certificate first", set_cert},
+    {"key", "FILE", "its private key in PEM; default: in the file of --cert", set_key},
+    {"pkcs12", "FILE", "certificate and key in PKCS#12", set_pkcs12},
+    {"password-file", "FILE", "the first line is the password of the key before it", set_password_file},
+    {"alpn", "LIST", "application protocols, most preferred first, as in h2,http/1.1", set_alpn},
+    {"groups", "LIST", "key exchange groups, as in x25519,P-256", set_groups},
+    {"suites", "LIST", "cipher suites, as in TLS_AES_128_GCM_SHA256", set_suites},
+    {"schemes", "LIST", "signature schemes, as in ed25519,rsa_pss_rsae_sha256", set_schemes},
+    {"key-shares", "N", "groups a client sends key shares for, 0 to 4; default 1", set_key_shares},
+    {"rekey-records", "N", "change a key after this many records", set_rekey_records},
+    {"rekey-bytes", "N", "... bytes", set_rekey_bytes},
+    {"rekey-seconds", "N", "... seconds", set_rekey_seconds},
+    {"rekey-gap-ms", "N", "least time between two changes we start; default 1000", set_rekey_gap},
+    {"padding", "N", "pad records to a multiple of N bytes", set_padding},
+    {"keylog", "FILE", "DANGER: append the secrets of all connections to FILE", set_keylog},
+    {"trace", "[=FORM]", "draw what happens on stderr: text, json or color", set_trace},
+    {"quiet", NULL, "no lines on stderr but errors", set_quiet},
+    {NULL, NULL, NULL, NULL},
+};
+
+/* Parsing */
+
+/* Common and own options in one list, as getopt wants them. */
+struct known {
+    struct option list[OPTION_COUNT + 2]; /* and help, and the end */
+    const struct kt_option *options[OPTION_COUNT];
+    void *targets[OPTION_COUNT];
+    int count;
+};
+
+static void add_known(struct known *known, const struct kt_option *options, void *target)
+{
+    for (; options != NULL && options->name != NULL && known->count < OPTION_COUNT; options++) {
+        int arguments = options->value == NULL     ? no_argument
+                        : options->value[0] == '[' ? optional_argument
+                                                   : required_argument;
+
+        known->list[known->count] =
+            (struct option){options->name, arguments, NULL, OPTION_FIRST + known->count};
+        known->options[known->count] = options;
+        known->targets[known->count] = target;
+        known->count++;
+    }
+}
+
+static void print_options(const struct kt_option *options)
+{
+    for (; options != NULL && options->name != NULL; options++) {
+        char left[40];
+
+        (void)snprintf(left, sizeof left, "--%s%s%s", options->name,
+                       options->value == NULL || options->value[0] == '[' ? "" : " ",
+                       options->value == NULL ? "" : options->value);
+        printf("  %-24s %s\n", left, options->help);
+    }
+}
+
+static enum kt_exit print_help(const struct kt_option_command *command)
+{
+    printf("usage: keyturn %s [OPTION...] %s\n\n%s\n\n", command->name, command->usage, command->summary);
+    print_options(command->own);
+    printf("\nCommon options:\n");
+    print_options(common);
+    printf("  %-24s %s\n", "--help", "this text");
+    return fflush(stdout) == 0 ? KT_EXIT_OK : KT_EXIT_FILES;
+}
+
+/* One result of getopt_long. */
+static enum kt_exit take_option(const struct known *known, const struct kt_option_command *command, int value,
+                                const char *argument, const char *word)
+{
+    int index = value - OPTION_FIRST;
+    const char *wrong;
+
+    if (value == 'h') {
+        return print_help(command);
+    }
+    if (value == ':') {
+        return kt_report_usage(command->name, "option %s needs a value", word);
+    }
+    if (index < 0 || index >= known->count) {
+        return kt_report_usage(command->name, "option %s is unknown, ambiguous or takes no value", word);
+    }
+    wrong = known->options[index]->set(known->targets[index], argument);
+    if (wrong != NULL) {
+        return kt_report_usage(command->name, "option --%s: %s", known->options[index]->name, wrong);
+    }
+    return KT_EXIT_NONE;
+}
+
+enum kt_exit kt_options_parse(struct kt_options *options, const struct kt_option_command *command, int argc,
+                              char **argv, int *first)
+{
+    struct known known = {.count = 0};
+    enum kt_exit done = KT_EXIT_NONE;
+
+    *options =
+        (struct kt_options){.command = command->name, .lifetime = kt_lifetime_default(), .key_shares = -1};
+    add_known(&known, common, options);
+    add_known(&known, command->own, command->target);
+    known.list[known.count] = (struct option){"help", no_argument, NULL, 'h'};
+
+    opterr = 0;
+    optind = 0; /* GNU: begin anew */
+    while (done == KT_EXIT_NONE) {
+        int at = optind > 0 ? optind : 1;
+        int value = getopt_long(argc, argv, ":", known.list, NULL);
+
+        if (value == -1) {
+            break;
+        }
+        /* The word in question stands before optind; where getopt reorders operands, `at` may point to one of
+         * them. */
+        done = take_option(&known, command, value, optarg, argv[optind > at ? optind - 1 : at]);
+    }
+    *first = optind;
+    return done;
+}
+
+bool kt_options_address(const char *text, char host[256], char port[32])
+{
+    const char *colon = strrchr(text, ':');
+    const char *from = text;
+    size_t len;
+
+    if (colon == NULL || colon[1] == '\0' || strlen(colon + 1) >= 32) {
+        return false;
+    }
+    len = (size_t)(colon - text);
+    if (text[0] == '[') {
+        if (len < 3 || colon[-1] != ']') {
+            return false;
+        }
+        from = text + 1;
+        len -= 2;
+    } else if (memchr(text, ':', len) != NULL) {
+        return false;
+    } else if (len > 1 && colon[-1] == '.') {
+        len--;
+    }
+    if (len >= 256) {
+        return false;
+    }
+    memcpy(host, from, len);
+    host[len] = '\0';
+    strcpy(port, colon + 1);
+    return true;
+}
+
+/* What the options become */
+
+void kt_options_observe(void *user, const struct kt_conn *conn, const struct kt_notice *notice)
+{
+    struct kt_options *o = user;
+
+    kt_keylog_line(o->keylog, notice);
+    if (o->trace != NULL) {
+        kt_trace_notice(o->trace, conn, notice);
+    }
+}
+
+enum kt_exit kt_options_open(struct kt_options *options)
+{
+    options->env = *kt_env_linux();
+    options->env.user = options;
+    if (options->keylog_path != NULL) {
+        const struct kt_fault *fault = kt_keylog_open(options->keylog_path, &options->keylog);
+
+        if (fault != NULL) {
+            return kt_report_fault("", options->keylog_path, fault, NULL, errno);
+        }
+    }
+    if (options->trace_form != KT_TRACE_NONE) {
+        options->trace = kt_trace_new(STDERR_FILENO, options->trace_form);
+    }
+    if (options->trace != NULL || options->keylog != NULL) {
+        options->env.observer = kt_options_observe;
+    }
+    return KT_EXIT_NONE;
+}
+
+void kt_options_close(struct kt_options *options)
+{
+    kt_trace_free(options->trace);
+    kt_keylog_close(options->keylog);
+    options->trace = NULL;
+    options->keylog = NULL;
+}
+
+/* The first line of the file, without its end. False when it cannot be read or is too long. */
+static bool read_password(const char *path, char password[PASSWORD_MAX])
+{
+    FILE *file = fopen(path, "re");
+    bool good;
+
+    if (file == NULL) {
+        return false;
+    }
+    setvbuf(file, NULL, _IONBF, 0); /* no copy of it in a buffer that nobody wipes */
+    good = fgets(password, PASSWORD_MAX, file) != NULL && strlen(password) < PASSWORD_MAX - 1;
+    (void)fclose(file);
+    password[strcspn(password, "\r\n")] = '\0';
+    return good;
+}
+
+static const struct kt_fault *load(const struct kt_options *o, const struct kt_option_credential *from,
+                                   const char *password, struct kt_credential **out)
+{
+    const char *key = from->key != NULL ? from->key : from->cert;
+
+    if (from->pkcs12 != NULL) {
+        return kt_credential_from_pkcs12(&o->env, from->pkcs12, password, out);
+    }
+    return kt_credential_from_files(&o->env, from->cert, key, password, out);
+}
+
+static enum kt_exit add_credential(const struct kt_options *o, const struct kt_option_credential *from,
+                                   struct kt_builder *builder)
+{
+    const char *path = from->pkcs12 != NULL ? from->pkcs12 : from->cert;
+    struct kt_credential *credential = NULL;
+    char password[PASSWORD_MAX] = "";
+    const struct kt_fault *fault;
+
+    if (from->password_file != NULL && !read_password(from->password_file, password)) {
+        kt_report_line("", "error: the password cannot be read from %s (reason=FILE_UNREADABLE alert=-)",
+                       from->password_file);
+        kt_report_line("", "hint: its first line is the password, at most %d characters", PASSWORD_MAX - 2);
+        return KT_EXIT_FILES;
+    }
+    fault = load(o, from, from->password_file != NULL ? password : NULL, &credential);
+    explicit_bzero(password, sizeof password);
+    if (fault == NULL) {
+        fault = kt_builder_credential(builder, credential);
+    }
+    kt_credential_unref(credential);
+    return fault == NULL ? KT_EXIT_NONE : kt_report_fault("", path, fault, NULL, 0);
+}
+
+typedef const struct kt_fault *id_setter(struct kt_builder *b, const uint16_t *ids, size_t n);
+
+static const struct kt_fault *apply_ids(struct kt_builder *b, const struct kt_option_ids *ids,
+                                        id_setter *setter)
+{
+    return ids->n > 0 ? setter(b, ids->ids, ids->n) : NULL;
+}
+
+/* All but the credentials. *field names the option at fault. */
+static const struct kt_fault *apply(const struct kt_options *o, struct kt_builder *b, const char **field)
+{
+    const struct kt_fault *fault;
+
+    *field = "--suites";
+    fault = apply_ids(b, &o->suites, kt_builder_suites);
+    if (fault == NULL) {
+        *field = "--groups";
+        fault = apply_ids(b, &o->groups, kt_builder_groups);
+    }
+    if (fault == NULL) {
+        *field = "--schemes";
+        fault = apply_ids(b, &o->schemes, kt_builder_schemes);
+    }
+    if (fault == NULL && o->alpn_count > 0) {
+        *field = "--alpn";
+        fault = kt_builder_alpn(b, o->alpn, o->alpn_count);
+    }
+    if (fault == NULL) {
+        *field = "--rekey-*";
+        fault = kt_builder_lifetime(b, &o->lifetime);
+    }
+    if (fault == NULL) {
+        *field = "--padding";
+        fault = kt_builder_padding(b, o->padding);
+    }
+    if (fault == NULL && o->key_shares >= 0) {
+        *field = "--key-shares";
+        fault = kt_builder_key_shares(b, (unsigned)o->key_shares);
+    }
+    return fault;
+}
+
+enum kt_exit kt_options_builder(const struct kt_options *options, enum kt_role role, struct kt_builder **out)
+{
+    const char *field = "configuration";
+    struct kt_builder *builder = NULL;
+    const struct kt_fault *fault = kt_builder_new(role, &options->env, &builder);
+    enum kt_exit done = KT_EXIT_NONE;
+
+    if (fault == NULL) {
+        fault = apply(options, builder, &field);
+    }
+    if (fault != NULL) {
+        kt_builder_free(builder);
+        return kt_report_fault("", field, fault, NULL, 0);
+    }
+    kt_builder_danger_keylog(builder, options->keylog != NULL);
+    for (size_t i = 0; i < options->credential_count && done == KT_EXIT_NONE; i++) {
+        done = add_credential(options, &options->credentials[i], builder);
+    }
+    if (done != KT_EXIT_NONE) {
+        kt_builder_free(builder);
+        return done;
+    }
+    *out = builder;
+    return KT_EXIT_NONE;
+}
+
+enum kt_exit kt_options_build(struct kt_builder *builder, struct kt_config **out)
+{
+    const struct kt_fault *fault = kt_builder_build(builder, out);
+    enum kt_exit done = KT_EXIT_NONE;
+
+    if (fault != NULL) {
+        done = kt_report_fault("", kt_builder_field(builder), fault, NULL, 0);
+    }
+    kt_builder_free(builder);
+    return done;
+}

@@ -1,0 +1,123 @@
+/*
+ * options.h - the options that connect and serve share: one table for parsing and help, one struct for the
+ * result, and the way from there to a configuration.
+ *
+ * A command describes its own options by a table like the common one and calls, in this order,
+ * kt_options_parse, kt_options_open, kt_options_builder (adds to the builder what is its own),
+ * kt_options_build, kt_options_close. To read certificates again it calls kt_options_builder and
+ * kt_options_build again.
+ */
+#ifndef KT_OPTIONS_H
+#define KT_OPTIONS_H
+
+#include <keyturn/keyturn.h>
+
+#include "trace.h"
+
+enum kt_exit {
+    KT_EXIT_OK = 0,        /* done and closed cleanly */
+    KT_EXIT_USAGE = 1,     /* the command line is wrong */
+    KT_EXIT_CONNECT = 2,   /* cannot resolve, connect or listen */
+    KT_EXIT_REFUSED = 3,   /* the peer was not verified, or refused our certificate */
+    KT_EXIT_PROTOCOL = 4,  /* protocol or handshake failure */
+    KT_EXIT_TRUNCATED = 5, /* the transport ended without close_notify */
+    KT_EXIT_FILES = 6,     /* files, keys or configuration */
+    KT_EXIT_CELL = 7,      /* tour: a cell failed */
+    KT_EXIT_NONE = -1,     /* go on */
+};
+
+enum {
+    KT_OPTION_LIST = 32,
+    KT_OPTION_ALPN = 16,
+};
+
+/* Identifiers in order of preference; n 0: not given. */
+struct kt_option_ids {
+    uint16_t ids[KT_OPTION_LIST];
+    size_t n;
+};
+
+/* One --cert/--key or --pkcs12, with the --password-file that follows it. */
+struct kt_option_credential {
+    const char *cert;
+    const char *key; /* NULL: in the same file as cert */
+    const char *pkcs12;
+    const char *password_file;
+};
+
+/* Strings point into argv. */
+struct kt_options {
+    const char *command; /* "connect" */
+    struct kt_option_ids suites, groups, schemes;
+    struct kt_span alpn[KT_OPTION_ALPN];
+    size_t alpn_count;
+    struct kt_lifetime lifetime;
+    size_t padding;
+    int key_shares; /* -1: not given */
+    struct kt_option_credential credentials[KT_OPTION_LIST];
+    size_t credential_count;
+    const char *keylog_path;
+    enum kt_trace_form trace_form;
+    bool quiet;
+
+    /* From kt_options_open. Builders and credentials are made with `env`, whose observer draws the trace and
+     * writes the key log; a command with an observer of its own sets env.observer and env.user to that, and
+     * calls kt_options_observe from it. */
+    struct kt_env env;
+    struct kt_keylog *keylog;
+    struct kt_trace *trace;
+};
+
+/* One option. The table ends with a NULL name. */
+struct kt_option {
+    const char *name;  /* without the dashes */
+    const char *value; /* what stands for its value in the help; NULL: takes none; "[=X]": optional */
+    const char *help;
+    /* Takes the value (NULL when there is none) into `target`; returns NULL, or what is wrong with it. */
+    const char *(*set)(void *target, const char *value);
+};
+
+/* A command: its options and the texts around them in its help. */
+struct kt_option_command {
+    const char *name;    /* "connect" */
+    const char *usage;   /* "HOST:PORT" */
+    const char *summary; /* one sentence */
+    const struct kt_option *own;
+    void *target; /* for `set` of `own` */
+};
+
+/*
+ * Parses argv (argv[0] is the command's name) into `options`, which is reset, and into the command's target.
+ * KT_EXIT_NONE: go on, argv[*first] is the first operand (operands may stand between options). Otherwise help
+ * or a message was printed and the command returns what this returned.
+ */
+enum kt_exit kt_options_parse(struct kt_options *options, const struct kt_option_command *command, int argc,
+                              char **argv, int *first);
+
+/* Opens trace and key log and fills env. KT_EXIT_NONE, or the message was printed. close accepts what open
+ * left. */
+enum kt_exit kt_options_open(struct kt_options *options);
+void kt_options_close(struct kt_options *options);
+
+/* The observer of `env`; user is the kt_options. */
+void kt_options_observe(void *user, const struct kt_conn *conn, const struct kt_notice *notice);
+
+/*
+ * A builder with all that the common options say, the credentials read from their files. KT_EXIT_NONE, or the
+ * message was printed and *out is untouched.
+ */
+enum kt_exit kt_options_builder(const struct kt_options *options, enum kt_role role, struct kt_builder **out);
+
+/* Builds and frees the builder, whatever comes of it. KT_EXIT_NONE, or the message named the field. */
+enum kt_exit kt_options_build(struct kt_builder *builder, struct kt_config **out);
+
+/* For `set` functions. False when the text is not a decimal number from 0 to max. */
+bool kt_options_number(const char *text, uint64_t max, uint64_t *out);
+
+/*
+ * "HOST:PORT", "[V6]:PORT" or ":PORT" taken apart; false when it is none of them or does not fit. Without
+ * brackets there may be only one colon. A name's trailing dot is taken off.
+ */
+bool kt_options_address(const char *text, char host[256], char port[32]);
+
+#endif
