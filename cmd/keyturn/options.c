@@ -443,8 +443,10 @@ enum kt_exit kt_options_open(struct kt_options *options)
     options->env = *kt_env_linux();
     options->env.user = options;
     if (options->keylog_path != NULL) {
-        const struct kt_fault *fault = kt_keylog_open(options->keylog_path, &options->keylog);
+        const struct kt_fault *fault;
 
+        errno = 0;
+        fault = kt_keylog_open(options->keylog_path, &options->keylog);
         if (fault != NULL) {
             return kt_report_fault("", options->keylog_path, fault, NULL, errno);
         }
