@@ -150,6 +150,7 @@ static bool make_room(struct kt_stream *stream)
         return false;
     }
     stream->text = text;
+    stream->text[stream->len] = '\0';
     stream->cap = cap;
     return true;
 }

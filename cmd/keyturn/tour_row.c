@@ -172,14 +172,15 @@ static bool run_cell(struct meeting *m, enum kt_verb verb)
 }
 
 /* What could not be tried any more has failed, too: nobody saw it work. */
-static void fail_rest(struct kt_row *row, unsigned from, const char *after)
+static void fail_rest(struct kt_row *row, enum kt_verb after)
 {
-    for (unsigned verb = from; verb < KT_VERB_COUNT; verb++) {
+    for (unsigned verb = after + 1u; verb < KT_VERB_COUNT; verb++) {
         bool applies = verb != KT_VERB_PEER_UPDATE || row->server->update != NULL || row->server->is_ours;
 
         if (row->cells[verb].wanted && applies) {
             row->cells[verb].result = KT_RESULT_FAIL;
-            (void)snprintf(row->cells[verb].note, sizeof row->cells[verb].note, "not reached: %s failed", after);
+            (void)snprintf(row->cells[verb].note, sizeof row->cells[verb].note, "not reached, %s failed: %.180s",
+                           kt_verb_name(after), row->cells[after].note);
         }
     }
 }
@@ -204,7 +205,7 @@ void kt_row_run(struct kt_row *row, const struct kt_place *place)
     prepare(&m, row, place);
     for (unsigned verb = 0; verb < KT_VERB_COUNT; verb++) {
         if (!run_cell(&m, (enum kt_verb)verb)) {
-            fail_rest(row, verb + 1, kt_verb_name((enum kt_verb)verb));
+            fail_rest(row, (enum kt_verb)verb);
             break;
         }
     }

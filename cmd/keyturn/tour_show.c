@@ -21,7 +21,7 @@ static void show_cell(const struct kt_cell *cell, bool colour)
     char text[32] = "-";
 
     if (cell->wanted && cell->result == KT_RESULT_PASS) {
-        (void)snprintf(text, sizeof text, "pass %.0f ms", cell->ms);
+        (void)snprintf(text, sizeof text, "pass %.*f ms", cell->ms < 9.95 ? 1 : 0, cell->ms);
     } else if (cell->wanted && cell->result == KT_RESULT_FAIL) {
         (void)snprintf(text, sizeof text, "FAIL");
     }
