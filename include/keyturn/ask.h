@@ -34,12 +34,12 @@ struct kt_ask {
     union {
         /* CHOOSE_CONFIG and CHOOSE_CREDENTIAL: what the peer's message offers. */
         struct {
-            struct kt_span server_name;   /* host name of SNI, or empty; client's choice: own name */
-            struct kt_span alpn;          /* ProtocolNameList as on the wire (RFC 7301), or empty */
-            struct kt_id_list schemes;    /* signature_algorithms */
+            struct kt_span server_name;     /* host name of SNI, or empty; client's choice: own name */
+            struct kt_span alpn;            /* ProtocolNameList as on the wire (RFC 7301), or empty */
+            struct kt_id_list schemes;      /* signature_algorithms */
             struct kt_id_list cert_schemes; /* signature_algorithms_cert, or the same as schemes */
-            struct kt_span authorities;   /* certificate_authorities list as on the wire, or empty */
-            struct kt_span client_hello;  /* server only: the whole message */
+            struct kt_span authorities;     /* certificate_authorities list as on the wire, or empty */
+            struct kt_span client_hello;    /* server only: the whole message */
         } choose;
 
         /* SIGN: `input` under `scheme` (for ECDSA the DER form). */
@@ -55,8 +55,8 @@ struct kt_ask {
             enum kt_role peer;           /* the purpose to check for */
             const struct kt_span *chain; /* DER, leaf first, in the order received; at least one */
             size_t chain_len;
-            struct kt_span server_name;  /* client: the name given to kt_conn_new, or empty */
-            struct kt_span ocsp_response; /* stapled to the leaf, or empty */
+            struct kt_span server_name;     /* client: the name given to kt_conn_new, or empty */
+            struct kt_span ocsp_response;   /* stapled to the leaf, or empty */
             struct kt_id_list cert_schemes; /* the schemes allowed in chain signatures */
         } verify;
     } u;
@@ -71,8 +71,7 @@ KT_API const struct kt_ask *kt_conn_ask(const struct kt_conn *conn);
  * a client may and a server may not.
  */
 KT_API KT_MUST_USE const struct kt_fault *kt_answer_config(struct kt_conn *conn, struct kt_config *config);
-KT_API KT_MUST_USE const struct kt_fault *kt_answer_credential(struct kt_conn *conn,
-                                                               struct kt_credential *credential);
+KT_API KT_MUST_USE const struct kt_fault *kt_answer_credential(struct kt_conn *conn, struct kt_credential *credential);
 
 /* SIGN: the signature, copied; at most 1024 bytes. */
 KT_API KT_MUST_USE const struct kt_fault *kt_answer_signature(struct kt_conn *conn, const uint8_t *signature,

@@ -39,8 +39,7 @@ KT_API KT_MUST_USE const struct kt_fault *kt_builder_policy(struct kt_builder *b
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_suites(struct kt_builder *b, const uint16_t *ids, size_t n);
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_groups(struct kt_builder *b, const uint16_t *ids, size_t n);
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_schemes(struct kt_builder *b, const uint16_t *ids, size_t n);
-KT_API KT_MUST_USE const struct kt_fault *kt_builder_cert_schemes(struct kt_builder *b, const uint16_t *ids,
-                                                                  size_t n);
+KT_API KT_MUST_USE const struct kt_fault *kt_builder_cert_schemes(struct kt_builder *b, const uint16_t *ids, size_t n);
 
 /* How many groups a client sends key shares for, from the front of its list. 1 to 4 and no more than there are
  * groups (CONFIG_GROUPS), or 0 to send none and let the server ask (HelloRetryRequest). Default 1. */
@@ -52,8 +51,7 @@ KT_API KT_MUST_USE const struct kt_fault *kt_builder_key_shares(struct kt_builde
  * (no_application_protocol); a client that offers no ALPN is served without. A client refuses a choice it did
  * not offer.
  */
-KT_API KT_MUST_USE const struct kt_fault *kt_builder_alpn(struct kt_builder *b, const struct kt_span *names,
-                                                          size_t n);
+KT_API KT_MUST_USE const struct kt_fault *kt_builder_alpn(struct kt_builder *b, const struct kt_span *names, size_t n);
 
 /*
  * Adds a credential (config.h below); the builder and what it builds hold references. A server tries them in
@@ -61,8 +59,7 @@ KT_API KT_MUST_USE const struct kt_fault *kt_builder_alpn(struct kt_builder *b, 
  * client's offer wins; else the first whose scheme fits (unless kt_builder_strict_names). A client answers a
  * CertificateRequest with the first that fits, or with none. At most 32.
  */
-KT_API KT_MUST_USE const struct kt_fault *kt_builder_credential(struct kt_builder *b,
-                                                                struct kt_credential *credential);
+KT_API KT_MUST_USE const struct kt_fault *kt_builder_credential(struct kt_builder *b, struct kt_credential *credential);
 
 /* Server: a client that asks for a name no credential has is refused with unrecognized_name. Default false. */
 KT_API void kt_builder_strict_names(struct kt_builder *b, bool strict);
@@ -77,12 +74,11 @@ KT_API void kt_builder_client_auth(struct kt_builder *b, enum kt_client_auth mod
 
 /* Server: the distinguished names (DER) sent as certificate_authorities in CertificateRequest, at most 65535
  * bytes with two of length each. Default none. */
-KT_API KT_MUST_USE const struct kt_fault *kt_builder_authorities(struct kt_builder *b,
-                                                                 const struct kt_span *names, size_t n);
+KT_API KT_MUST_USE const struct kt_fault *kt_builder_authorities(struct kt_builder *b, const struct kt_span *names,
+                                                                 size_t n);
 
 /* The key-lifetime contract of all connections. */
-KT_API KT_MUST_USE const struct kt_fault *kt_builder_lifetime(struct kt_builder *b,
-                                                              const struct kt_lifetime *lifetime);
+KT_API KT_MUST_USE const struct kt_fault *kt_builder_lifetime(struct kt_builder *b, const struct kt_lifetime *lifetime);
 
 /* Pads the content of each protected record to a multiple of this many bytes (RFC 9846 section 5.4), as far as
  * the record allows. 0 or 1: none (the default). At most 16384. */
@@ -137,9 +133,8 @@ struct kt_credential_parts {
 };
 
 /* Copies all but `key`, which on a fault stays the caller's. Faults: USAGE_ARGUMENT, MEMORY_SPENT. */
-KT_API KT_MUST_USE const struct kt_fault *kt_credential_new(const struct kt_env *env,
-                                                            const struct kt_credential_parts *parts,
-                                                            struct kt_credential **out);
+KT_API KT_MUST_USE const struct kt_fault *
+kt_credential_new(const struct kt_env *env, const struct kt_credential_parts *parts, struct kt_credential **out);
 KT_API struct kt_credential *kt_credential_ref(struct kt_credential *credential);
 KT_API void kt_credential_unref(struct kt_credential *credential);
 KT_API void *kt_credential_key(const struct kt_credential *credential);

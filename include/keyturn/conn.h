@@ -37,22 +37,21 @@ struct kt_conn_options {
  * output at once. Faults: CONFIG_SERVER_NAME, MEMORY_SPENT, RANDOM_FAILED, CRYPTO_FAILED.
  * kt_conn_free wipes all secrets; accepts NULL; does not send close_notify.
  */
-KT_API KT_MUST_USE const struct kt_fault *kt_conn_new(struct kt_config *config,
-                                                      const struct kt_conn_options *options,
+KT_API KT_MUST_USE const struct kt_fault *kt_conn_new(struct kt_config *config, const struct kt_conn_options *options,
                                                       struct kt_conn **out);
 KT_API void kt_conn_free(struct kt_conn *conn);
 KT_API void *kt_conn_owner(const struct kt_conn *conn);
 
 /* What can be done now: a set of bits. */
 enum kt_status {
-    KT_WANTS_INPUT = 1,   /* kt_conn_in lends memory */
-    KT_HAS_OUTPUT = 2,    /* kt_conn_out has bytes for the transport */
-    KT_HAS_DATA = 4,      /* kt_conn_read has bytes for the application */
-    KT_TAKES_DATA = 8,    /* kt_conn_write lends memory, kt_conn_send takes bytes */
-    KT_CAN_ANSWER = 16,   /* kt_conn_ask shows a question */
-    KT_IN_CLOSED = 32,    /* the peer sent close_notify: a clean end of its data */
-    KT_OUT_CLOSED = 64,   /* close_notify or a fatal alert was queued: no more data can be sent */
-    KT_FAILED = 128,      /* kt_conn_fault says why; output may remain to be sent (the alert) */
+    KT_WANTS_INPUT = 1, /* kt_conn_in lends memory */
+    KT_HAS_OUTPUT = 2,  /* kt_conn_out has bytes for the transport */
+    KT_HAS_DATA = 4,    /* kt_conn_read has bytes for the application */
+    KT_TAKES_DATA = 8,  /* kt_conn_write lends memory, kt_conn_send takes bytes */
+    KT_CAN_ANSWER = 16, /* kt_conn_ask shows a question */
+    KT_IN_CLOSED = 32,  /* the peer sent close_notify: a clean end of its data */
+    KT_OUT_CLOSED = 64, /* close_notify or a fatal alert was queued: no more data can be sent */
+    KT_FAILED = 128,    /* kt_conn_fault says why; output may remain to be sent (the alert) */
 };
 
 /* The whole connection, for its one owner; one half alone, for the thread of that half. */
@@ -97,8 +96,7 @@ KT_API KT_MUST_USE const struct kt_fault *kt_conn_out_done(struct kt_conn *conn,
  */
 KT_API const uint8_t *kt_conn_read(struct kt_conn *conn, size_t *len);
 KT_API KT_MUST_USE const struct kt_fault *kt_conn_read_done(struct kt_conn *conn, size_t n);
-KT_API KT_MUST_USE const struct kt_fault *kt_conn_recv(struct kt_conn *conn, uint8_t *out, size_t cap,
-                                                       size_t *got);
+KT_API KT_MUST_USE const struct kt_fault *kt_conn_recv(struct kt_conn *conn, uint8_t *out, size_t cap, size_t *got);
 
 /*
  * Application data to send. kt_conn_write lends *len > 0 bytes to be filled, kt_conn_write_done makes one record

@@ -2,8 +2,8 @@
  * drive.h - a ready-made owner of a connection over a file descriptor: moves the bytes, answers the asks.
  *
  * The engine never does I/O; this file is the short way for programs that have a socket. Works with blocking
- * and non-blocking descriptors. The configuration must be of kt_env_linux or of a copy with its clock, because deadlines
- * become time-outs of poll.
+ * and non-blocking descriptors. The configuration must be of kt_env_linux or of a copy with its clock, because
+ * deadlines become time-outs of poll.
  */
 #ifndef KEYTURN_DRIVE_H
 #define KEYTURN_DRIVE_H
@@ -17,8 +17,8 @@ extern "C" {
 #endif
 
 /*
- * Linux: monotonic and wall clock, getrandom, malloc; no observer. Copy it to add an observer. Its monotonic clock moves in
- * steps of some milliseconds; kt_clock_us is the exact one, for traces and measurements: microseconds since
+ * Linux: monotonic and wall clock, getrandom, malloc; no observer. Copy it to add an observer. Its monotonic clock
+ * moves in steps of some milliseconds; kt_clock_us is the exact one, for traces and measurements: microseconds since
  * some moment in the past, never going back.
  */
 KT_API const struct kt_env *kt_env_linux(void);
@@ -38,7 +38,7 @@ struct kt_drive_options {
     bool danger_accept_any;       /* no check at all: the peer is whoever answers */
     struct kt_span server_name;   /* client: see kt_conn_options */
     const struct kt_fault *(*answer)(void *user, struct kt_conn *conn, const struct kt_ask *ask);
-    void *user;                   /* also kt_conn_owner */
+    void *user; /* also kt_conn_owner */
 };
 
 /*
@@ -46,18 +46,17 @@ struct kt_drive_options {
  * descriptor blocks may be changed at any time; it is looked at when a call would have to wait.
  */
 KT_API KT_MUST_USE const struct kt_fault *kt_drive_new(struct kt_config *config, int fd,
-                                                       const struct kt_drive_options *options,
-                                                       struct kt_drive **out);
+                                                       const struct kt_drive_options *options, struct kt_drive **out);
 KT_API void kt_drive_free(struct kt_drive *drive);
 KT_API struct kt_conn *kt_drive_conn(struct kt_drive *drive);
 
 enum kt_io {
-    KT_IO_DONE,       /* made progress as asked */
-    KT_IO_WANT_READ,  /* non-blocking: call again when the descriptor is readable */
-    KT_IO_WANT_WRITE, /* non-blocking: call again when the descriptor is writable */
+    KT_IO_DONE,        /* made progress as asked */
+    KT_IO_WANT_READ,   /* non-blocking: call again when the descriptor is readable */
+    KT_IO_WANT_WRITE,  /* non-blocking: call again when the descriptor is writable */
     KT_IO_WANT_ANSWER, /* an ask was left open: answer it, then call again */
-    KT_IO_CLOSED,     /* the peer closed cleanly: no more data will come */
-    KT_IO_FAILED,     /* kt_drive_fault says why */
+    KT_IO_CLOSED,      /* the peer closed cleanly: no more data will come */
+    KT_IO_FAILED,      /* kt_drive_fault says why */
 };
 
 /*
@@ -91,8 +90,8 @@ KT_API const struct kt_fault *kt_drive_fault(const struct kt_drive *drive);
 KT_API int kt_drive_errno(const struct kt_drive *drive);
 
 /*
- * One line for people, always ended with NUL: what failed, the alert, what can be done about it. kt_explain is the first
- * part for a fault of any origin, as "MEANING (reason=NAME alert=NAME sent|received)": `conn` is the connection
+ * One line for people, always ended with NUL: what failed, the alert, what can be done about it. kt_explain is the
+ * first part for a fault of any origin, as "MEANING (reason=NAME alert=NAME sent|received)": `conn` is the connection
  * that failed, NULL where there was none; `error` an errno or 0. kt_explain_hint is the second part; static text.
  */
 KT_API void kt_drive_explain(const struct kt_drive *drive, char *out, size_t cap);

@@ -36,7 +36,7 @@ struct kt_notice {
             struct kt_span body; /* whole message with its four-byte header */
         } message;
         struct {
-            uint8_t type;       /* content type; of the inner plaintext where the record is protected */
+            uint8_t type; /* content type; of the inner plaintext where the record is protected */
             bool is_protected;
             size_t wire_len;    /* header included */
             size_t content_len; /* without padding */
@@ -66,9 +66,9 @@ struct kt_env {
     uint64_t (*monotonic_ms)(void *user); /* never goes back */
     int64_t (*wall_seconds)(void *user);  /* Unix time */
     bool (*random)(void *user, uint8_t *out, size_t len);
-    void *(*alloc)(void *user, size_t len); /* NULL when there is none; aligned as malloc does */
+    void *(*alloc)(void *user, size_t len);                /* NULL when there is none; aligned as malloc does */
     void (*release)(void *user, void *memory, size_t len); /* len as allocated; memory may be NULL */
-    kt_observer *observer; /* may be NULL */
+    kt_observer *observer;                                 /* may be NULL */
     void *user;
 };
 

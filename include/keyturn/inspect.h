@@ -17,10 +17,10 @@ struct kt_facts {
     uint16_t version;
     uint16_t suite;
     uint16_t group;
-    uint16_t own_scheme;  /* of our CertificateVerify */
-    uint16_t peer_scheme; /* of the peer's */
-    bool hello_retried;   /* there was a HelloRetryRequest */
-    bool peer_authenticated; /* the peer proved a certificate that was accepted */
+    uint16_t own_scheme;        /* of our CertificateVerify */
+    uint16_t peer_scheme;       /* of the peer's */
+    bool hello_retried;         /* there was a HelloRetryRequest */
+    bool peer_authenticated;    /* the peer proved a certificate that was accepted */
     struct kt_span server_name; /* client: the name given; server: the SNI received */
     struct kt_span alpn;
     uint32_t handshake_ms; /* from the first byte of output or input to connected */

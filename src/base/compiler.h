@@ -8,8 +8,8 @@
 
 #define KT_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-#define KT_LIKELY(x)   __builtin_expect(!!(x), 1)
-#define KT_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define KT_LIKELY(x)       __builtin_expect(!!(x), 1)
+#define KT_UNLIKELY(x)     __builtin_expect(!!(x), 0)
 
 /* Defence that no test can reach: coverage leaves it out, and a debug build stops there. */
 #ifdef NDEBUG

@@ -9,18 +9,17 @@
 #include "base/compiler.h"
 
 enum kt_reason_default {
-#define X(name, kind, alert, text)                                                                                 \
-    KT_ALERT_FOR_##name = KT_ALERT_##alert, KT_KIND_FOR_##name = KT_KIND_##kind,
+#define X(name, kind, alert, text) KT_ALERT_FOR_##name = KT_ALERT_##alert, KT_KIND_FOR_##name = KT_KIND_##kind,
 #include <keyturn/reasons.def>
 #undef X
 };
 
 /* The constant that describes failing here, for `name`, with that alert. */
-#define KT_FAULT_ALERT(name, alert_number)                                                                         \
-    (__extension__({                                                                                               \
-        static const struct kt_fault kt_fault_here = {KT_REASON_##name, (alert_number), KT_KIND_FOR_##name,        \
-                                                      __LINE__, __FILE_NAME__};                                    \
-        &kt_fault_here;                                                                                            \
+#define KT_FAULT_ALERT(name, alert_number)                                                                             \
+    (__extension__({                                                                                                   \
+        static const struct kt_fault kt_fault_here = {KT_REASON_##name, (alert_number), KT_KIND_FOR_##name, __LINE__,  \
+                                                      __FILE_NAME__};                                                  \
+        &kt_fault_here;                                                                                                \
     }))
 #define KT_FAULT(name) KT_FAULT_ALERT(name, KT_ALERT_FOR_##name)
 
@@ -31,12 +30,12 @@ enum kt_reason_default {
 #define KT_FAIL_ALERT(name, alert) return KT_FAULT_ALERT(name, KT_ALERT_##alert)
 
 /* Passes the fault of `expr` up, if there is one. */
-#define KT_TRY(expr)                                                                                               \
-    do {                                                                                                           \
-        const struct kt_fault *kt_fault_up = (expr);                                                               \
-        if (KT_UNLIKELY(kt_fault_up != NULL)) {                                                                    \
-            return kt_fault_up;                                                                                    \
-        }                                                                                                          \
+#define KT_TRY(expr)                                                                                                   \
+    do {                                                                                                               \
+        const struct kt_fault *kt_fault_up = (expr);                                                                   \
+        if (KT_UNLIKELY(kt_fault_up != NULL)) {                                                                        \
+            return kt_fault_up;                                                                                        \
+        }                                                                                                              \
     } while (0)
 
 #endif

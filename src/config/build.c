@@ -64,8 +64,8 @@ struct rule {
 
 /* Copies what is usable of the list. Twice the same is a mistake of whoever wrote the list, so it is shown.
  */
-static const struct kt_fault *usable(struct kt_builder *b, const struct rule *rule,
-                                     const struct kt_wanted *list, uint16_t *ids, size_t *count)
+static const struct kt_fault *usable(struct kt_builder *b, const struct rule *rule, const struct kt_wanted *list,
+                                     uint16_t *ids, size_t *count)
 {
     size_t n = 0;
 
@@ -184,8 +184,7 @@ static const struct kt_fault *check_credentials(struct kt_builder *b, const stru
             KT_FAIL(CONFIG_CREDENTIAL_UNUSABLE);
         }
     }
-    if (b->role == KT_SERVER && b->credential_count == 0 &&
-        !kt_config_asks(config, KT_ASK_CHOOSE_CREDENTIAL)) {
+    if (b->role == KT_SERVER && b->credential_count == 0 && !kt_config_asks(config, KT_ASK_CHOOSE_CREDENTIAL)) {
         kt_builder_blame(b, "credential", 0);
         KT_FAIL(CONFIG_CREDENTIAL_MISSING);
     }

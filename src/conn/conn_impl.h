@@ -22,8 +22,8 @@ struct kt_conn {
     /* shared by the halves */
     struct kt_link link;
     _Atomic(const struct kt_fault *) fault;
-    atomic_int alert_received;     /* -1: none */
-    atomic_bool connected;         /* set once, by the thread of the handshake */
+    atomic_int alert_received;       /* -1: none */
+    atomic_bool connected;           /* set once, by the thread of the handshake */
     atomic_uint_fast64_t rx_born_ms; /* of the peer's key, for the limits in seconds */
 
     /* receiving half */
@@ -35,10 +35,10 @@ struct kt_conn {
 
     /* sending half */
     struct kt_tx tx;
-    bool lent;                /* memory for a record is lent: nothing may be put before it */
-    uint64_t last_change_ms;  /* when we last started a key change, 0: never */
-    uint64_t asked_ms;        /* when the outstanding request was sent */
-    bool close_owed;          /* close_notify waits for room */
+    bool lent;               /* memory for a record is lent: nothing may be put before it */
+    uint64_t last_change_ms; /* when we last started a key change, 0: never */
+    uint64_t asked_ms;       /* when the outstanding request was sent */
+    bool close_owed;         /* close_notify waits for room */
 };
 
 /* input.c: goes on with what was received, as far as it can. */

@@ -237,9 +237,8 @@ uint64_t kt_conn_deadline(const struct kt_conn *conn)
     if (!kt_conn_is_connected(conn) || (bits & KT_LINK_OUT_CLOSED) != 0 || kt_conn_fault(conn) != NULL) {
         return UINT64_MAX;
     }
-    return earlier(
-        kt_epoch_deadline(&conn->tx.epoch, &lifetime->sending, lifetime->min_gap_ms, conn->last_change_ms),
-        request_deadline(conn, bits));
+    return earlier(kt_epoch_deadline(&conn->tx.epoch, &lifetime->sending, lifetime->min_gap_ms, conn->last_change_ms),
+                   request_deadline(conn, bits));
 }
 
 const struct kt_fault *kt_conn_tick(struct kt_conn *conn)

@@ -9,9 +9,9 @@ struct algorithm {
 };
 
 #define OID(...) KT_OID_SPAN(((const uint8_t[]){__VA_ARGS__}))
-#define KT_OID_SPAN(bytes)                                                                                   \
-    {                                                                                                        \
-        (bytes), sizeof(bytes)                                                                               \
+#define KT_OID_SPAN(bytes)                                                                                             \
+    {                                                                                                                  \
+        (bytes), sizeof(bytes)                                                                                         \
     }
 
 /* RFC 8017 appendix A, RFC 5480 section 2.1.1, RFC 8410 section 3. */
@@ -66,9 +66,8 @@ static bool read_rsa(struct kt_span key, struct kt_spki *out)
     struct kt_der d = kt_der_over(key);
     struct kt_der inner;
 
-    return kt_der_enter(&d, KT_DER_SEQUENCE, &inner) && kt_der_done(&d) &&
-           kt_der_unsigned(&inner, &out->modulus) && kt_der_unsigned(&inner, &out->exponent) &&
-           kt_der_done(&inner);
+    return kt_der_enter(&d, KT_DER_SEQUENCE, &inner) && kt_der_done(&d) && kt_der_unsigned(&inner, &out->modulus) &&
+           kt_der_unsigned(&inner, &out->exponent) && kt_der_done(&inner);
 }
 
 /* The index in `digests`, or their count. RFC 4055 section 2.1: parameters are NULL or absent, and both are
@@ -104,9 +103,9 @@ static bool read_pss_mask(struct kt_der *d, size_t *index)
     struct algorithm mask;
     struct algorithm hash;
 
-    if (!(kt_der_enter(d, KT_DER_EXPLICIT + 1, &field) && read_algorithm(&field, &mask) &&
-          kt_der_done(&field) && kt_span_same(mask.oid, oid_mgf1) &&
-          read_algorithm(&mask.parameters, &hash) && kt_der_done(&mask.parameters))) {
+    if (!(kt_der_enter(d, KT_DER_EXPLICIT + 1, &field) && read_algorithm(&field, &mask) && kt_der_done(&field) &&
+          kt_span_same(mask.oid, oid_mgf1) && read_algorithm(&mask.parameters, &hash) &&
+          kt_der_done(&mask.parameters))) {
         return false;
     }
     *index = digest_index(&hash);
@@ -122,8 +121,8 @@ static bool salt_allows(struct kt_der *d, uint8_t salt_len)
     if (!kt_der_is(d, KT_DER_EXPLICIT + 2)) {
         return true;
     }
-    return kt_der_enter(d, KT_DER_EXPLICIT + 2, &field) && kt_der_unsigned(&field, &least) &&
-           kt_der_done(&field) && (least.len == 0 || (least.len == 1 && least.p[0] <= salt_len));
+    return kt_der_enter(d, KT_DER_EXPLICIT + 2, &field) && kt_der_unsigned(&field, &least) && kt_der_done(&field) &&
+           (least.len == 0 || (least.len == 1 && least.p[0] <= salt_len));
 }
 
 /*
@@ -140,9 +139,8 @@ static bool read_pss_limits(struct kt_der parameters, struct kt_spki *out)
         out->pss_digest = KT_DIGEST_NONE;
         return true;
     }
-    if (!(kt_der_enter(&parameters, KT_DER_SEQUENCE, &d) && kt_der_done(&parameters) &&
-          read_pss_digest(&d, &hash) && read_pss_mask(&d, &mask) && hash == mask &&
-          salt_allows(&d, digests[hash].len) && kt_der_done(&d))) {
+    if (!(kt_der_enter(&parameters, KT_DER_SEQUENCE, &d) && kt_der_done(&parameters) && read_pss_digest(&d, &hash) &&
+          read_pss_mask(&d, &mask) && hash == mask && salt_allows(&d, digests[hash].len) && kt_der_done(&d))) {
         return false;
     }
     out->pss_digest = digests[hash].digest;
@@ -194,9 +192,8 @@ static bool skip_to_key(struct kt_der *tbs)
     if (kt_der_is(tbs, KT_DER_EXPLICIT) && !kt_der_skip(tbs, KT_DER_EXPLICIT)) {
         return false;
     }
-    return kt_der_skip(tbs, KT_DER_INTEGER) && kt_der_skip(tbs, KT_DER_SEQUENCE) &&
-           kt_der_skip(tbs, KT_DER_SEQUENCE) && kt_der_skip(tbs, KT_DER_SEQUENCE) &&
-           kt_der_skip(tbs, KT_DER_SEQUENCE);
+    return kt_der_skip(tbs, KT_DER_INTEGER) && kt_der_skip(tbs, KT_DER_SEQUENCE) && kt_der_skip(tbs, KT_DER_SEQUENCE) &&
+           kt_der_skip(tbs, KT_DER_SEQUENCE) && kt_der_skip(tbs, KT_DER_SEQUENCE);
 }
 
 const struct kt_fault *kt_spki_read(struct kt_span certificate, struct kt_spki *out)
@@ -209,10 +206,9 @@ const struct kt_fault *kt_spki_read(struct kt_span certificate, struct kt_spki *
     struct kt_span signature;
     struct algorithm a;
 
-    if (!(kt_der_enter(&d, KT_DER_SEQUENCE, &body) && kt_der_done(&d) &&
-          kt_der_enter(&body, KT_DER_SEQUENCE, &tbs) && kt_der_skip(&body, KT_DER_SEQUENCE) &&
-          kt_der_bits(&body, &signature) && kt_der_done(&body) && skip_to_key(&tbs) &&
-          kt_der_enter(&tbs, KT_DER_SEQUENCE, &info) && read_algorithm(&info, &a) &&
+    if (!(kt_der_enter(&d, KT_DER_SEQUENCE, &body) && kt_der_done(&d) && kt_der_enter(&body, KT_DER_SEQUENCE, &tbs) &&
+          kt_der_skip(&body, KT_DER_SEQUENCE) && kt_der_bits(&body, &signature) && kt_der_done(&body) &&
+          skip_to_key(&tbs) && kt_der_enter(&tbs, KT_DER_SEQUENCE, &info) && read_algorithm(&info, &a) &&
           kt_der_bits(&info, &key) && kt_der_done(&info))) {
         KT_FAIL(CERTIFICATE_UNPARSABLE);
     }

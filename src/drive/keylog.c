@@ -33,8 +33,7 @@ static const struct kt_fault *check_private(int fd)
 const struct kt_fault *kt_keylog_open(const char *path, struct kt_keylog **out)
 {
     /* O_NONBLOCK: opening a FIFO nobody reads must fail, not wait. It means nothing for regular files. */
-    int fd =
-        open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, S_IRUSR | S_IWUSR);
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, S_IRUSR | S_IWUSR);
     const struct kt_fault *fault;
     struct kt_keylog *log;
 

@@ -12,8 +12,7 @@
 #include "base/fail.h"
 
 /* getaddrinfo has errors of its own; errno is set where one of them says the same. */
-static const struct kt_fault *resolve(const char *host, const char *port, int family, int flags,
-                                      struct addrinfo **out)
+static const struct kt_fault *resolve(const char *host, const char *port, int family, int flags, struct addrinfo **out)
 {
     struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_STREAM, .ai_flags = flags};
     int error = getaddrinfo(host, port, &hints, out);
@@ -103,8 +102,7 @@ static int listen_one(const struct addrinfo *address)
 }
 
 /* The first address that works; errno is that of the last one tried. */
-static const struct kt_fault *first_of(struct addrinfo *list, int (*try_one)(const struct addrinfo *),
-                                       int *fd)
+static const struct kt_fault *first_of(struct addrinfo *list, int (*try_one)(const struct addrinfo *), int *fd)
 {
     int found = -1;
     int error;

@@ -147,7 +147,8 @@ static bool allowed_scheme(const struct kt_config *config, uint16_t scheme)
     return false;
 }
 
-/* The scheme must be one we offered and one for the kind of key the leaf holds (field survey, CVE-2026-25834, -5194). */
+/* The scheme must be one we offered and one for the kind of key the leaf holds (field survey, CVE-2026-25834, -5194).
+ */
 static const struct kt_fault *check_signature(struct kt_hs *hs, const struct kt_certificate_verify *message)
 {
     const struct kt_crypto *crypto = hs->config->crypto;

@@ -26,8 +26,8 @@ void kt_auth13_accept_chain(struct kt_hs *hs);
 KT_MUST_USE const struct kt_fault *kt_auth13_take_finished(struct kt_hs *hs, struct kt_span body);
 
 /*
- * The secrets of the two stages, from the transcript as it stands, told to the key log. After ServerHello, with the shared
- * secret of the key exchange; after the server's Finished.
+ * The secrets of the two stages, from the transcript as it stands, told to the key log. After ServerHello, with the
+ * shared secret of the key exchange; after the server's Finished.
  */
 KT_MUST_USE const struct kt_fault *kt_auth13_handshake_secrets(struct kt_hs *hs, struct kt_span shared);
 KT_MUST_USE const struct kt_fault *kt_auth13_application_secrets(struct kt_hs *hs);

@@ -1,5 +1,6 @@
 /*
- * The client before the version is known: ClientHello, ServerHello, HelloRetryRequest (RFC 9846 sections 4.2.2 to 4.2.4).
+ * The client before the version is known: ClientHello, ServerHello, HelloRetryRequest (RFC 9846 sections 4.2.2
+ * to 4.2.4).
  */
 #include "hs/auth13.h"
 

@@ -51,7 +51,7 @@ struct kt_offered_share {
 struct kt_hs_work {
     struct kt_transcript transcript;
     struct kt_schedule13 schedule;
-    struct kt_secret shared; /* of the key exchange, between ServerHello and the keys */
+    struct kt_secret shared;                             /* of the key exchange, between ServerHello and the keys */
     struct kt_secret client_handshake, server_handshake; /* traffic secrets of the handshake */
     struct kt_secret client_application, server_application;
     uint8_t random[32]; /* ours */
@@ -65,7 +65,7 @@ struct kt_hs_work {
     size_t share_count;
     uint16_t grease[3];            /* client: suite, group, version */
     uint8_t cookie[KT_COOKIE_LEN]; /* server: the one sent */
-    uint16_t retry_suite;         /* client: what HelloRetryRequest fixed */
+    uint16_t retry_suite;          /* client: what HelloRetryRequest fixed */
 
     /* CertificateRequest: the client's view of the server's, and whether we sent one. */
     bool certificate_asked;
@@ -92,7 +92,7 @@ struct kt_hs {
     uint8_t state;            /* assigned by the driver only */
     uint8_t proofs;
     struct kt_arena arena;
-    struct kt_hs_work *work; /* NULL when no handshake runs */
+    struct kt_hs_work *work;        /* NULL when no handshake runs */
     struct kt_budget post_messages; /* key updates and tickets the peer may still send without data between them */
 
     /* What was negotiated. */

@@ -52,9 +52,9 @@ struct kt_hs;
 typedef const struct kt_fault *kt_step(struct kt_hs *hs, const struct kt_message *message, uint8_t *next);
 
 struct kt_row {
-    uint8_t state; /* enum kt_state */
-    uint8_t flags; /* enum kt_row_flag */
-    uint16_t on;   /* handshake message type or enum kt_on */
+    uint8_t state;                 /* enum kt_state */
+    uint8_t flags;                 /* enum kt_row_flag */
+    uint16_t on;                   /* handshake message type or enum kt_on */
     uint8_t next[KT_ROW_NEXT_MAX]; /* the only states the step may choose; 0 ends the list */
     kt_step *step;
 };

@@ -15,8 +15,7 @@ struct hmac_key {
     struct kt_hash_state inner, outer;
 };
 
-static void start_padded(const struct kt_hash *hash, struct kt_hash_state *state, const uint8_t *key,
-                         uint8_t pad)
+static void start_padded(const struct kt_hash *hash, struct kt_hash_state *state, const uint8_t *key, uint8_t pad)
 {
     uint8_t block[BLOCK_MAX];
 
@@ -84,8 +83,7 @@ void kt_hkdf_extract(const struct kt_hash *hash, struct kt_span salt, struct kt_
     kt_hmac(hash, salt, ikm, out);
 }
 
-void kt_hkdf_expand(const struct kt_hash *hash, struct kt_span prk, struct kt_span info, uint8_t *out,
-                    size_t len)
+void kt_hkdf_expand(const struct kt_hash *hash, struct kt_span prk, struct kt_span info, uint8_t *out, size_t len)
 {
     struct hmac_key k;
     struct kt_hash_state state;

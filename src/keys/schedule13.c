@@ -35,8 +35,7 @@ static void advance(struct kt_schedule13 *s, struct kt_span ikm)
     kt_secret_wipe(&salt);
 }
 
-const struct kt_fault *kt_schedule13_early(struct kt_schedule13 *s, const struct kt_hash *hash,
-                                           struct kt_span psk)
+const struct kt_fault *kt_schedule13_early(struct kt_schedule13 *s, const struct kt_hash *hash, struct kt_span psk)
 {
     struct kt_span ikm = psk.len > 0 ? psk : kt_span_of(zeros, hash->len);
 
@@ -75,9 +74,8 @@ void kt_schedule13_wipe(struct kt_schedule13 *s)
     kt_wipe(s, sizeof *s);
 }
 
-const struct kt_fault *kt_schedule13_derive(const struct kt_schedule13 *s, enum kt_stage13 stage,
-                                            struct kt_span label, struct kt_span transcript,
-                                            struct kt_secret *out)
+const struct kt_fault *kt_schedule13_derive(const struct kt_schedule13 *s, enum kt_stage13 stage, struct kt_span label,
+                                            struct kt_span transcript, struct kt_secret *out)
 {
     if (s->stage == KT_STAGE_NONE || s->stage != stage) {
         KT_FAIL(SCHEDULE_ORDER);
@@ -86,8 +84,8 @@ const struct kt_fault *kt_schedule13_derive(const struct kt_schedule13 *s, enum 
     return NULL;
 }
 
-void kt_traffic_keys_derive(const struct kt_hash *hash, const struct kt_aead *aead,
-                            const struct kt_secret *secret, struct kt_traffic_keys *out)
+void kt_traffic_keys_derive(const struct kt_hash *hash, const struct kt_aead *aead, const struct kt_secret *secret,
+                            struct kt_traffic_keys *out)
 {
     struct kt_span from = kt_secret_span(secret);
     struct kt_span none = kt_span_of(NULL, 0);
@@ -123,7 +121,7 @@ void kt_exporter13(const struct kt_hash *hash, const struct kt_secret *exporter_
     hash_of(hash, kt_span_of(NULL, 0), digest);
     derive(hash, exporter_secret, label, kt_span_of(digest, hash->len), &secret);
     hash_of(hash, context, digest);
-    kt_hkdf_expand_label(hash, kt_secret_span(&secret), KT_SPAN_TEXT("exporter"),
-                         kt_span_of(digest, hash->len), out, len);
+    kt_hkdf_expand_label(hash, kt_secret_span(&secret), KT_SPAN_TEXT("exporter"), kt_span_of(digest, hash->len), out,
+                         len);
     kt_secret_wipe(&secret);
 }

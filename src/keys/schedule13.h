@@ -39,8 +39,8 @@ struct kt_traffic_keys {
     uint8_t key[32];
     uint8_t iv[KT_NONCE_LEN];
 };
-void kt_traffic_keys_derive(const struct kt_hash *hash, const struct kt_aead *aead,
-                            const struct kt_secret *secret, struct kt_traffic_keys *out);
+void kt_traffic_keys_derive(const struct kt_hash *hash, const struct kt_aead *aead, const struct kt_secret *secret,
+                            struct kt_traffic_keys *out);
 
 /* application_traffic_secret_N+1 in place (section 7.2). */
 void kt_traffic_secret_next(const struct kt_hash *hash, struct kt_secret *secret);

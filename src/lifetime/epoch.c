@@ -57,8 +57,7 @@ static bool count_reached(const struct kt_epoch *e, const struct kt_limits *limi
     return false;
 }
 
-static bool reached(const struct kt_epoch *e, const struct kt_limits *limits, uint64_t now_ms,
-                    enum kt_birth *why)
+static bool reached(const struct kt_epoch *e, const struct kt_limits *limits, uint64_t now_ms, enum kt_birth *why)
 {
     if (count_reached(e, limits, why)) {
         return true;
@@ -84,22 +83,19 @@ enum kt_due kt_epoch_due_sending(const struct kt_epoch *e, const struct kt_lifet
 {
     if (aead_spent(e, aead_max_records)) {
         *why = KT_BIRTH_AEAD_LIMIT;
-    } else if (paced(lifetime->min_gap_ms, last_change_ms, now_ms) ||
-               !reached(e, &lifetime->sending, now_ms, why)) {
+    } else if (paced(lifetime->min_gap_ms, last_change_ms, now_ms) || !reached(e, &lifetime->sending, now_ms, why)) {
         return KT_DUE_NOTHING;
     }
     return e->number >= KT_EPOCH_LAST ? KT_DUE_CLOSE : KT_DUE_CHANGE;
 }
 
-bool kt_epoch_due_receiving(const struct kt_epoch *e, const struct kt_lifetime *lifetime,
-                            uint64_t aead_max_records, uint64_t last_change_ms, uint64_t now_ms,
-                            enum kt_birth *why)
+bool kt_epoch_due_receiving(const struct kt_epoch *e, const struct kt_lifetime *lifetime, uint64_t aead_max_records,
+                            uint64_t last_change_ms, uint64_t now_ms, enum kt_birth *why)
 {
     if (paced(lifetime->min_gap_ms, last_change_ms, now_ms)) {
         return false;
     }
-    if (aead_max_records != UINT64_MAX && e->records > 0 &&
-        e->records >= aead_max_records - aead_max_records / 8) {
+    if (aead_max_records != UINT64_MAX && e->records > 0 && e->records >= aead_max_records - aead_max_records / 8) {
         *why = KT_BIRTH_AEAD_LIMIT;
         return true;
     }

@@ -53,9 +53,8 @@ enum kt_due kt_epoch_due_sending(const struct kt_epoch *e, const struct kt_lifet
  * Decides for the peer's key: true when the peer should be asked to change it, with the reason. The AEAD
  * limit is asked for at 7/8 of it and never enforced (a receiver should not, section 5.5). The pace applies.
  */
-bool kt_epoch_due_receiving(const struct kt_epoch *e, const struct kt_lifetime *lifetime,
-                            uint64_t aead_max_records, uint64_t last_change_ms, uint64_t now_ms,
-                            enum kt_birth *why);
+bool kt_epoch_due_receiving(const struct kt_epoch *e, const struct kt_lifetime *lifetime, uint64_t aead_max_records,
+                            uint64_t last_change_ms, uint64_t now_ms, enum kt_birth *why);
 
 /*
  * When, at the earliest, time alone will make one of the above true; UINT64_MAX for never, and a time gone by

@@ -54,9 +54,8 @@ static const struct kt_fault *carrier_flight_done(void *carrier)
     return carrier_busy(self) ? NULL : kt_tx_finish_record(self->tx);
 }
 
-static const struct kt_fault *carrier_protect(void *carrier, enum kt_direction direction,
-                                              const struct kt_suite *suite, const struct kt_secret *secret,
-                                              bool application)
+static const struct kt_fault *carrier_protect(void *carrier, enum kt_direction direction, const struct kt_suite *suite,
+                                              const struct kt_secret *secret, bool application)
 {
     struct kt_carrier_tls *self = carrier;
     const struct kt_env *env = self->tx->watch.env;
@@ -93,8 +92,7 @@ static void carrier_skip_early_data(void *carrier, bool retried)
     self->rx->skip_all_data = retried;
 }
 
-struct kt_carrier kt_carrier_tls(struct kt_carrier_tls *self, struct kt_rx *rx, struct kt_tx *tx,
-                                 struct kt_link *link)
+struct kt_carrier kt_carrier_tls(struct kt_carrier_tls *self, struct kt_rx *rx, struct kt_tx *tx, struct kt_link *link)
 {
     static const struct kt_carrier_ops ops = {
         .send = carrier_send,

@@ -24,7 +24,7 @@ enum kt_link_bit {
 };
 
 enum {
-    KT_LINK_WHY_AT = 8,    /* three bits: enum kt_birth of a request that is due or outstanding */
+    KT_LINK_WHY_AT = 8, /* three bits: enum kt_birth of a request that is due or outstanding */
     KT_LINK_WHY = 7 << KT_LINK_WHY_AT,
     KT_LINK_ALERT_AT = 16, /* eight bits */
 };

@@ -82,8 +82,7 @@ const struct kt_fault *kt_protection_seal(struct kt_protection *p, uint8_t inner
     fragment[src_len] = inner_type;
     memset(fragment + src_len + 1, 0, padding);
     nonce_of(p, nonce);
-    if (!p->aead->seal(p->key, nonce, kt_span_of(record, KT_RECORD_HEADER), src, src_len, fragment,
-                       tail_len)) {
+    if (!p->aead->seal(p->key, nonce, kt_span_of(record, KT_RECORD_HEADER), src, src_len, fragment, tail_len)) {
         KT_FAIL(CRYPTO_FAILED);
     }
     p->sequence++;
@@ -114,8 +113,7 @@ const struct kt_fault *kt_protection_open(struct kt_protection *p, uint8_t *reco
         KT_FAIL(RECORD_BAD_MAC);
     }
     nonce_of(p, nonce);
-    if (!p->aead->open(p->key, nonce, kt_span_of(record, KT_RECORD_HEADER), inner,
-                       record_len - KT_RECORD_HEADER)) {
+    if (!p->aead->open(p->key, nonce, kt_span_of(record, KT_RECORD_HEADER), inner, record_len - KT_RECORD_HEADER)) {
         KT_FAIL(RECORD_BAD_MAC);
     }
     p->sequence++;

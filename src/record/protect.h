@@ -34,17 +34,16 @@ void kt_protection_clear(struct kt_protection *p);
  * room: KT_RECORD_HEADER + src_len + 1 + padding + KT_TAG_LEN. Fault: RECORD_SEQUENCE_END, CRYPTO_FAILED, and
  * LIFETIME_AEAD_LIMIT beyond the usage limit of the AEAD, whoever forgot to change the key in time.
  */
-KT_MUST_USE const struct kt_fault *kt_protection_seal(struct kt_protection *p, uint8_t inner_type,
-                                                      const uint8_t *src, size_t src_len, size_t padding,
-                                                      uint8_t *record, size_t *record_len);
+KT_MUST_USE const struct kt_fault *kt_protection_seal(struct kt_protection *p, uint8_t inner_type, const uint8_t *src,
+                                                      size_t src_len, size_t padding, uint8_t *record,
+                                                      size_t *record_len);
 
 /*
  * Opens the record (header and fragment) in place: *content covers the inner plaintext without type and
  * padding. RECORD_BAD_MAC (the sequence does not move), RECORD_TYPE_MISSING, RECORD_TOO_LONG,
  * RECORD_SEQUENCE_END.
  */
-KT_MUST_USE const struct kt_fault *kt_protection_open(struct kt_protection *p, uint8_t *record,
-                                                      size_t record_len, uint8_t *inner_type,
-                                                      struct kt_span *content);
+KT_MUST_USE const struct kt_fault *kt_protection_open(struct kt_protection *p, uint8_t *record, size_t record_len,
+                                                      uint8_t *inner_type, struct kt_span *content);
 
 #endif

@@ -223,8 +223,7 @@ static const struct kt_fault *look(struct kt_rx *rx, struct header *h, bool *who
 
 /* ---- records ---- */
 
-static void tell_record(const struct kt_rx *rx, uint8_t type, bool is_protected, size_t wire_len,
-                        size_t content_len)
+static void tell_record(const struct kt_rx *rx, uint8_t type, bool is_protected, size_t wire_len, size_t content_len)
 {
     if (kt_watched(&rx->watch)) {
         kt_notify(&rx->watch, &(struct kt_notice){
@@ -301,8 +300,8 @@ static const struct kt_fault *check_ccs(struct kt_span content, bool is_protecte
 }
 
 /* A record was opened: from here on its content is what kt_rx_next takes from. */
-static const struct kt_fault *begin_content(struct kt_rx *rx, uint8_t type, struct kt_span content,
-                                            bool is_protected, size_t wire_len)
+static const struct kt_fault *begin_content(struct kt_rx *rx, uint8_t type, struct kt_span content, bool is_protected,
+                                            size_t wire_len)
 {
     tell_record(rx, type, is_protected, wire_len, content.len);
     if (type != KT_CONTENT_HANDSHAKE && assembling(rx)) {
@@ -396,8 +395,7 @@ static const struct kt_fault *check_message(const struct kt_rx *rx, uint8_t type
     return NULL;
 }
 
-static void show_message(const struct kt_rx *rx, const uint8_t *p, uint8_t type, size_t whole,
-                         struct kt_incoming *out)
+static void show_message(const struct kt_rx *rx, const uint8_t *p, uint8_t type, size_t whole, struct kt_incoming *out)
 {
     out->event = KT_RX_MESSAGE;
     out->message = (struct kt_message){
@@ -579,8 +577,8 @@ static void begin_epoch(struct kt_rx *rx, uint64_t number, enum kt_birth birth, 
     }
 }
 
-const struct kt_fault *kt_rx_protect(struct kt_rx *rx, const struct kt_suite *suite,
-                                     const struct kt_secret *secret, bool application, uint64_t now_ms)
+const struct kt_fault *kt_rx_protect(struct kt_rx *rx, const struct kt_suite *suite, const struct kt_secret *secret,
+                                     bool application, uint64_t now_ms)
 {
     if (!kt_rx_at_boundary(rx)) {
         KT_FAIL(KEY_CHANGE_INSIDE_MESSAGE);

@@ -79,8 +79,7 @@ bool kt_rx_at_boundary(const struct kt_rx *rx);
 
 /* Installs handshake keys, or with `application` those of epoch 0 (the secret is kept for the next). */
 KT_MUST_USE const struct kt_fault *kt_rx_protect(struct kt_rx *rx, const struct kt_suite *suite,
-                                                 const struct kt_secret *secret, bool application,
-                                                 uint64_t now_ms);
+                                                 const struct kt_secret *secret, bool application, uint64_t now_ms);
 /* The peer's KeyUpdate: the next epoch. KEY_CHANGE_INSIDE_MESSAGE when it did not end its record. */
 KT_MUST_USE const struct kt_fault *kt_rx_next_epoch(struct kt_rx *rx, enum kt_birth birth, uint64_t now_ms);
 

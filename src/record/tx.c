@@ -88,8 +88,7 @@ static size_t padding_of(const struct kt_tx *tx, size_t len)
 
 /* ---- making records ---- */
 
-static void tell_record(const struct kt_tx *tx, uint8_t type, bool is_protected, size_t wire_len,
-                        size_t content_len)
+static void tell_record(const struct kt_tx *tx, uint8_t type, bool is_protected, size_t wire_len, size_t content_len)
 {
     if (kt_watched(&tx->watch)) {
         kt_notify(&tx->watch, &(struct kt_notice){
@@ -134,8 +133,8 @@ static const struct kt_fault *emit(struct kt_tx *tx, uint8_t type, const uint8_t
         emit_plain(tx, type, src, len);
         return NULL;
     }
-    KT_TRY(kt_protection_seal(&tx->protection, type, src, len, padding_of(tx, len), tx->buffer + tx->tail,
-                              &record_len));
+    KT_TRY(
+        kt_protection_seal(&tx->protection, type, src, len, padding_of(tx, len), tx->buffer + tx->tail, &record_len));
     tx->tail += record_len;
     tx->lent = 0;
     tx->sent_any = true;
@@ -341,8 +340,8 @@ static void begin_epoch(struct kt_tx *tx, uint64_t number, enum kt_birth birth, 
     }
 }
 
-const struct kt_fault *kt_tx_protect(struct kt_tx *tx, const struct kt_suite *suite,
-                                     const struct kt_secret *secret, bool application, uint64_t now_ms)
+const struct kt_fault *kt_tx_protect(struct kt_tx *tx, const struct kt_suite *suite, const struct kt_secret *secret,
+                                     bool application, uint64_t now_ms)
 {
     KT_TRY(kt_tx_finish_record(tx));
     KT_TRY(kt_protection_set(&tx->protection, KT_SENDING, suite, secret));

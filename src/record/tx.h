@@ -55,8 +55,7 @@ KT_MUST_USE const struct kt_fault *kt_tx_finish_record(struct kt_tx *tx);
 bool kt_tx_takes_data(const struct kt_tx *tx);
 /* Application data sealed from src, one record at most KT_PLAINTEXT_MAX long: *taken is 0 when out of room.
  */
-KT_MUST_USE const struct kt_fault *kt_tx_data(struct kt_tx *tx, const uint8_t *src, size_t len,
-                                              size_t *taken);
+KT_MUST_USE const struct kt_fault *kt_tx_data(struct kt_tx *tx, const uint8_t *src, size_t len, size_t *taken);
 /*
  * Room for the content of one record, to be filled and sealed in place; NULL when out of room or memory. Any
  * other record made meanwhile takes it back: pay what is owed before lending. kt_tx_lent_done makes a record
@@ -73,8 +72,7 @@ bool kt_tx_can_update(const struct kt_tx *tx);
 
 /* As in rx.h; finish the open record first. */
 KT_MUST_USE const struct kt_fault *kt_tx_protect(struct kt_tx *tx, const struct kt_suite *suite,
-                                                 const struct kt_secret *secret, bool application,
-                                                 uint64_t now_ms);
+                                                 const struct kt_secret *secret, bool application, uint64_t now_ms);
 /*
  * A KeyUpdate message under the old key, then the next epoch. The caller has asked kt_tx_can_update;
  * otherwise BUFFER_TOO_SMALL. LIFETIME_EPOCHS_SPENT at KT_EPOCH_LAST.

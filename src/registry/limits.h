@@ -6,8 +6,8 @@
 
 enum {
     KT_RECORD_HEADER = 5,
-    KT_PLAINTEXT_MAX = 16384,                    /* RFC 9846 section 5.1 */
-    KT_CIPHERTEXT_MAX = KT_PLAINTEXT_MAX + 256,  /* section 5.2 */
+    KT_PLAINTEXT_MAX = 16384,                   /* RFC 9846 section 5.1 */
+    KT_CIPHERTEXT_MAX = KT_PLAINTEXT_MAX + 256, /* section 5.2 */
     KT_RECORD_MAX = KT_RECORD_HEADER + KT_CIPHERTEXT_MAX,
     KT_TAG_LEN = 16,
     KT_NONCE_LEN = 12,
@@ -23,14 +23,14 @@ enum {
     KT_COOKIE_LEN = 32,         /* ours */
     KT_EXPORT_HASHES_MAX = 255, /* RFC 5869 */
 
-    KT_RX_BUFFER = 17408,  /* one record of the longest kind, and room for short ones behind it */
-    KT_TX_BUFFER = 33792,  /* two full records */
+    KT_RX_BUFFER = 17408, /* one record of the longest kind, and room for short ones behind it */
+    KT_TX_BUFFER = 33792, /* two full records */
 
     KT_HS_ARENA_CHUNK = 4096,
     KT_HS_ARENA_CAP = 1 << 20, /* a handshake never takes more, whatever the peer sends */
 
-    KT_BUDGET_NO_PROGRESS = 32,       /* empty records and warnings in a row */
-    KT_BUDGET_CCS = 2,                /* change_cipher_spec records in one handshake, RFC 9846 appendix D.4 */
+    KT_BUDGET_NO_PROGRESS = 32,        /* empty records and warnings in a row */
+    KT_BUDGET_CCS = 2,                 /* change_cipher_spec records in one handshake, RFC 9846 appendix D.4 */
     KT_BUDGET_SKIPPED_EARLY = 1 << 16, /* bytes of early data refused and skipped */
 };
 

@@ -8,15 +8,13 @@
 #include "base/compiler.h"
 
 /* policy.h writes its numbers out for the reader; here they are held against the tables. */
-#define X(name, number, text, short_form)                                                                    \
-    _Static_assert(KT_SUITE_##name == (number), "policy.h and suites.def differ");
+#define X(name, number, text, short_form) _Static_assert(KT_SUITE_##name == (number), "policy.h and suites.def differ");
 #include "registry/suites.def"
 #undef X
-#define X(name, number, text, short_form)                                                                    \
-    _Static_assert(KT_GROUP_##name == (number), "policy.h and groups.def differ");
+#define X(name, number, text, short_form) _Static_assert(KT_GROUP_##name == (number), "policy.h and groups.def differ");
 #include "registry/groups.def"
 #undef X
-#define X(name, number, text, kind, digest, in_tls13)                                                        \
+#define X(name, number, text, kind, digest, in_tls13)                                                                  \
     _Static_assert(KT_SCHEME_##name == (number), "policy.h and schemes.def differ");
 #include "registry/schemes.def"
 #undef X
@@ -76,8 +74,7 @@ static const char *name_of(const struct named *table, size_t count, uint16_t id)
 static uint16_t id_of(const struct named *table, size_t count, const char *name)
 {
     for (size_t i = 0; i < count; i++) {
-        if (same_name(table[i].name, name) ||
-            (table[i].short_form != NULL && same_name(table[i].short_form, name))) {
+        if (same_name(table[i].name, name) || (table[i].short_form != NULL && same_name(table[i].short_form, name))) {
             return table[i].id;
         }
     }
@@ -181,12 +178,11 @@ enum { ALERT_NAME_MAX = 48 };
 const char *kt_alert_name(uint8_t alert)
 {
     switch (alert) {
-#define X(name, number, text)                                                                                \
-    case (number): {                                                                                         \
-        static const char lower[ALERT_NAME_MAX] = {LETTERS16(#name, 0), LETTERS16(#name, 16),                \
-                                                   LETTERS16(#name, 32)};                                    \
-        _Static_assert(sizeof(#name) <= ALERT_NAME_MAX, "the name of an alert is too long");                 \
-        return lower;                                                                                        \
+#define X(name, number, text)                                                                                          \
+    case (number): {                                                                                                   \
+        static const char lower[ALERT_NAME_MAX] = {LETTERS16(#name, 0), LETTERS16(#name, 16), LETTERS16(#name, 32)};   \
+        _Static_assert(sizeof(#name) <= ALERT_NAME_MAX, "the name of an alert is too long");                           \
+        return lower;                                                                                                  \
     }
 #include <keyturn/alerts.def>
 #undef X
@@ -198,8 +194,8 @@ const char *kt_alert_name(uint8_t alert)
 const char *kt_alert_text(uint8_t alert)
 {
     switch (alert) {
-#define X(name, number, text)                                                                                \
-    case (number):                                                                                           \
+#define X(name, number, text)                                                                                          \
+    case (number):                                                                                                     \
         return (text);
 #include <keyturn/alerts.def>
 #undef X

@@ -14,8 +14,8 @@ uint16_t kt_ext_number(enum kt_ext ext)
 enum kt_ext kt_ext_of(uint16_t number)
 {
     switch (number) {
-#define X(name, number, messages)                                                                            \
-    case (number):                                                                                           \
+#define X(name, number, messages)                                                                                      \
+    case (number):                                                                                                     \
         return KT_EXT_##name;
 #include "registry/exts.def"
 #undef X
@@ -38,7 +38,7 @@ uint8_t kt_ext_messages(enum kt_ext ext)
 const struct kt_scheme_facts *kt_scheme_facts(uint16_t id)
 {
     static const struct kt_scheme_facts schemes[] = {
-#define X(symbol, number, text, kind, digest_kind, in_tls13)                                                 \
+#define X(symbol, number, text, kind, digest_kind, in_tls13)                                                           \
     {(number), KT_KEY_##kind, KT_DIGEST_##digest_kind, (in_tls13), (text)},
 #include "registry/schemes.def"
 #undef X
@@ -55,8 +55,8 @@ const struct kt_scheme_facts *kt_scheme_facts(uint16_t id)
 const char *kt_message_name(uint8_t type)
 {
     switch (type) {
-#define X(name, number, text, limit)                                                                         \
-    case (number):                                                                                           \
+#define X(name, number, text, limit)                                                                                   \
+    case (number):                                                                                                     \
         return (text);
 #include "registry/messages.def"
 #undef X
@@ -68,8 +68,8 @@ const char *kt_message_name(uint8_t type)
 size_t kt_message_limit(uint8_t type)
 {
     switch (type) {
-#define X(name, number, text, limit)                                                                         \
-    case (number):                                                                                           \
+#define X(name, number, text, limit)                                                                                   \
+    case (number):                                                                                                     \
         return (limit);
 #include "registry/messages.def"
 #undef X

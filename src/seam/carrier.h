@@ -11,7 +11,7 @@
 /* A whole handshake message that came in. Valid until the carrier is asked for the next one. */
 struct kt_message {
     uint8_t type;
-    bool last_in_record; /* nothing follows it in its record: keys may change (field rule R3) */
+    bool last_in_record;  /* nothing follows it in its record: keys may change (field rule R3) */
     struct kt_span whole; /* with the four-byte header */
     struct kt_span body;
 };
@@ -29,9 +29,8 @@ struct kt_carrier_ops {
      * Installs keys derived from a traffic secret. Receiving: KEY_CHANGE_INSIDE_MESSAGE when any byte of a
      * handshake message is left over (R3). `application`: epoch 0 of the key-lifetime contract begins.
      */
-    KT_MUST_USE const struct kt_fault *(*protect)(void *self, enum kt_direction direction,
-                                                  const struct kt_suite *suite, const struct kt_secret *secret,
-                                                  bool application);
+    KT_MUST_USE const struct kt_fault *(*protect)(void *self, enum kt_direction direction, const struct kt_suite *suite,
+                                                  const struct kt_secret *secret, bool application);
     /*
      * The peer's KeyUpdate (RFC 9846 section 4.7.3): its next key is used from the next record on; `requested`: an
      * answer is owed by the sending half, never written from here (R4). KEY_CHANGE_INSIDE_MESSAGE as above.

@@ -36,8 +36,7 @@ static const struct kt_fault *add_entry(struct kt_reader *list, uint32_t offered
     return NULL;
 }
 
-const struct kt_fault *kt_certificate_decode(struct kt_span body, uint32_t offered,
-                                             struct kt_certificate *out)
+const struct kt_fault *kt_certificate_decode(struct kt_span body, uint32_t offered, struct kt_certificate *out)
 {
     struct kt_reader r = kt_reader_over(body);
     struct kt_reader list;

@@ -45,9 +45,8 @@ static bool read_fixed_part(struct kt_reader *r, struct kt_client_hello *out)
     struct kt_span suites;
 
     if (!(kt_reader_u16(r, &out->legacy_version) && kt_reader_bytes(r, RANDOM_LEN, &out->random) &&
-          kt_reader_vec8(r, &out->session_id) && out->session_id.len <= SESSION_ID_MAX &&
-          kt_reader_vec16(r, &suites) && suites.len > 0 && suites.len % 2 == 0 &&
-          kt_reader_vec8(r, &out->compression) && out->compression.len > 0)) {
+          kt_reader_vec8(r, &out->session_id) && out->session_id.len <= SESSION_ID_MAX && kt_reader_vec16(r, &suites) &&
+          suites.len > 0 && suites.len % 2 == 0 && kt_reader_vec8(r, &out->compression) && out->compression.len > 0)) {
         return false;
     }
     out->suites.wire = suites;

@@ -44,11 +44,9 @@ KT_MUST_USE const struct kt_fault *kt_exts_decode(struct kt_span block, const st
                                                   uint32_t offered, uint32_t *seen, void *message);
 
 /* What is in `seen`, in the order of exts.def. The caller opens and closes the block. */
-void kt_exts_encode(struct kt_writer *w, const struct kt_ext_place *place, uint32_t seen,
-                    const void *message);
+void kt_exts_encode(struct kt_writer *w, const struct kt_ext_place *place, uint32_t seen, const void *message);
 /* One extension with its header, and one that means nothing (RFC 8701), if `number` is not 0. */
-void kt_ext_encode(struct kt_writer *w, const struct kt_ext_place *place, enum kt_ext ext,
-                   const void *message);
+void kt_ext_encode(struct kt_writer *w, const struct kt_ext_place *place, enum kt_ext ext, const void *message);
 void kt_ext_encode_grease(struct kt_writer *w, uint16_t number, struct kt_span content);
 
 /* Forms that several extensions have (ext_forms.c). */

@@ -59,8 +59,7 @@ struct strangers {
     struct kt_number_set numbers;
 };
 
-static const struct kt_fault *meet_stranger(struct strangers *strangers, enum kt_ext_home home,
-                                            uint16_t number)
+static const struct kt_fault *meet_stranger(struct strangers *strangers, enum kt_ext_home home, uint16_t number)
 {
     if ((home & IN_ANSWERS) != 0) {
         KT_FAIL(EXTENSION_NOT_OFFERED);
@@ -75,8 +74,7 @@ static const struct kt_fault *meet_stranger(struct strangers *strangers, enum kt
     return NULL;
 }
 
-static const struct kt_fault *meet_known(enum kt_ext ext, enum kt_ext_home home, uint32_t offered,
-                                         uint32_t met)
+static const struct kt_fault *meet_known(enum kt_ext ext, enum kt_ext_home home, uint32_t offered, uint32_t met)
 {
     uint32_t bit = UINT32_C(1) << ext;
 
@@ -92,8 +90,8 @@ static const struct kt_fault *meet_known(enum kt_ext ext, enum kt_ext_home home,
     return NULL;
 }
 
-const struct kt_fault *kt_exts_decode(struct kt_span block, const struct kt_ext_place *place,
-                                      uint32_t offered, uint32_t *seen, void *message)
+const struct kt_fault *kt_exts_decode(struct kt_span block, const struct kt_ext_place *place, uint32_t offered,
+                                      uint32_t *seen, void *message)
 {
     struct strangers strangers;
     struct extension extension;
@@ -120,8 +118,7 @@ const struct kt_fault *kt_exts_decode(struct kt_span block, const struct kt_ext_
     return NULL;
 }
 
-void kt_ext_encode(struct kt_writer *w, const struct kt_ext_place *place, enum kt_ext ext,
-                   const void *message)
+void kt_ext_encode(struct kt_writer *w, const struct kt_ext_place *place, enum kt_ext ext, const void *message)
 {
     const struct kt_ext_codec *codec = place->codecs[ext];
 

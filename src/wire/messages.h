@@ -55,9 +55,9 @@ struct kt_client_hello {
     struct kt_span cookie;
     struct kt_span psk_modes;
     struct kt_span psk_identities, psk_binders; /* content of both lists, each entry checked */
-    size_t psk_binders_at;         /* offset in the body where the binders begin, length included */
-    struct kt_span authorities;    /* content of the DistinguishedName list */
-    struct kt_span session_ticket; /* TLS 1.2 */
+    size_t psk_binders_at;                      /* offset in the body where the binders begin, length included */
+    struct kt_span authorities;                 /* content of the DistinguishedName list */
+    struct kt_span session_ticket;              /* TLS 1.2 */
     uint16_t record_size_limit;
     uint8_t max_fragment_length;
 
@@ -147,8 +147,7 @@ struct kt_certificate_verify {
     struct kt_span signature;
 };
 
-KT_MUST_USE const struct kt_fault *kt_certificate_verify_decode(struct kt_span body,
-                                                                struct kt_certificate_verify *out);
+KT_MUST_USE const struct kt_fault *kt_certificate_verify_decode(struct kt_span body, struct kt_certificate_verify *out);
 void kt_certificate_verify_encode(struct kt_writer *w, const struct kt_certificate_verify *message);
 
 /* Finished, section 4.5.3: nothing but the value, whose length the caller knows. */
@@ -164,8 +163,7 @@ struct kt_new_session_ticket {
     uint32_t max_early_data;
 };
 
-KT_MUST_USE const struct kt_fault *kt_new_session_ticket_decode(struct kt_span body,
-                                                                struct kt_new_session_ticket *out);
+KT_MUST_USE const struct kt_fault *kt_new_session_ticket_decode(struct kt_span body, struct kt_new_session_ticket *out);
 void kt_new_session_ticket_encode(struct kt_writer *w, const struct kt_new_session_ticket *message);
 
 /* KeyUpdate, section 4.7.3. */

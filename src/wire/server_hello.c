@@ -43,8 +43,7 @@ static bool read_fixed_part(struct kt_reader *r, struct kt_server_hello *out)
            kt_reader_u16(r, &out->suite) && kt_reader_u8(r, &out->compression);
 }
 
-const struct kt_fault *kt_server_hello_decode(struct kt_span body, uint32_t offered,
-                                              struct kt_server_hello *out)
+const struct kt_fault *kt_server_hello_decode(struct kt_span body, uint32_t offered, struct kt_server_hello *out)
 {
     struct kt_reader r = kt_reader_over(body);
     struct kt_span block = {NULL, 0};
@@ -55,9 +54,8 @@ const struct kt_fault *kt_server_hello_decode(struct kt_span body, uint32_t offe
     }
     out->is_retry = kt_same_public(out->random.p, kt_retry_random, sizeof kt_retry_random);
     if (kt_exts_have(block, KT_EXT_SUPPORTED_VERSIONS)) {
-        return out->is_retry
-                   ? kt_exts_decode(block, &retry_place, offered | KT_EXT_BIT(COOKIE), &out->seen, out)
-                   : kt_exts_decode(block, &hello_place, offered, &out->seen, out);
+        return out->is_retry ? kt_exts_decode(block, &retry_place, offered | KT_EXT_BIT(COOKIE), &out->seen, out)
+                             : kt_exts_decode(block, &hello_place, offered, &out->seen, out);
     }
     if (out->is_retry) {
         KT_FAIL(EXTENSION_MISSING);

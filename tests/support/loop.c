@@ -40,7 +40,7 @@ struct kt_credential *loop_credential(struct loop *l, uint8_t key_kind, const ch
 
 static struct kt_config *build(struct loop *l, enum kt_role role, const struct loop_setup *setup)
 {
-    void (*more)(struct kt_builder *b) = role == KT_CLIENT ? setup->client : setup->server;
+    void (*more)(struct kt_builder * b) = role == KT_CLIENT ? setup->client : setup->server;
     struct kt_config *config = NULL;
     struct kt_builder *b = NULL;
 

@@ -32,9 +32,9 @@ struct loop {
     struct loop_wire up, down; /* to the server, to the client */
     loop_filter *filter;
     void *filter_user;
-    size_t chunk;             /* deliver at most this many bytes at once; 0: all */
-    bool hold_asks;           /* leave asks open */
-    bool refuse_peer;         /* answer KT_ASK_VERIFY with no */
+    size_t chunk;                                       /* deliver at most this many bytes at once; 0: all */
+    bool hold_asks;                                     /* leave asks open */
+    bool refuse_peer;                                   /* answer KT_ASK_VERIFY with no */
     const struct kt_fault *client_fault, *server_fault; /* the last one returned by a call */
 };
 
@@ -42,9 +42,9 @@ struct loop {
 struct loop_setup {
     void (*client)(struct kt_builder *b); /* more settings */
     void (*server)(struct kt_builder *b);
-    bool client_credential;               /* the client has a certificate */
-    const struct kt_lifetime *lifetime;   /* of both sides */
-    const char *server_name;              /* NULL: "server.example" */
+    bool client_credential;             /* the client has a certificate */
+    const struct kt_lifetime *lifetime; /* of both sides */
+    const char *server_name;            /* NULL: "server.example" */
     kt_observer *observer;
 };
 

@@ -79,8 +79,7 @@ static void probe(void)
 
 const struct kt_crypto *kt_crypto_libcrypto(void)
 {
-    if (CRYPTO_THREAD_run_once(&once, probe) != 1 || suites[0] == NULL || groups[0] == NULL ||
-        schemes[0] == 0) {
+    if (CRYPTO_THREAD_run_once(&once, probe) != 1 || suites[0] == NULL || groups[0] == NULL || schemes[0] == 0) {
         return NULL;
     }
     return &provider;

@@ -44,11 +44,10 @@ struct kt_peer_key {
     } u;
 };
 
-KT_MUST_USE const struct kt_fault *kt_libcrypto_peer_key_new(struct kt_span certificate,
-                                                             struct kt_peer_key **out);
+KT_MUST_USE const struct kt_fault *kt_libcrypto_peer_key_new(struct kt_span certificate, struct kt_peer_key **out);
 enum kt_key_kind kt_libcrypto_peer_key_kind(const struct kt_peer_key *key);
-KT_MUST_USE bool kt_libcrypto_peer_key_verify(const struct kt_peer_key *key, uint16_t scheme,
-                                              struct kt_span content, struct kt_span signature);
+KT_MUST_USE bool kt_libcrypto_peer_key_verify(const struct kt_peer_key *key, uint16_t scheme, struct kt_span content,
+                                              struct kt_span signature);
 void kt_libcrypto_peer_key_release(void *key);
 
 /* Errors stop at this border: what libcrypto noted while failing is dropped, the fault says enough. */

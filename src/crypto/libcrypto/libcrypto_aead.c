@@ -29,14 +29,12 @@ static EVP_CIPHER_CTX *context_of(struct kt_aead_key *k)
     return (EVP_CIPHER_CTX *)(void *)k;
 }
 
-static struct kt_aead_key *key_new(const struct kt_aead *aead, enum kt_direction direction,
-                                   const uint8_t *key)
+static struct kt_aead_key *key_new(const struct kt_aead *aead, enum kt_direction direction, const uint8_t *key)
 {
     const struct cipher *cipher = (const struct cipher *)(const void *)aead;
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 
-    if (ctx == NULL ||
-        EVP_CipherInit_ex2(ctx, cipher->fetched, key, NULL, direction == KT_SENDING, NULL) != 1) {
+    if (ctx == NULL || EVP_CipherInit_ex2(ctx, cipher->fetched, key, NULL, direction == KT_SENDING, NULL) != 1) {
         EVP_CIPHER_CTX_free(ctx);
         ERR_clear_error();
         return NULL;
@@ -83,8 +81,8 @@ static bool seal_body(EVP_CIPHER_CTX *ctx, const uint8_t *src, size_t src_len, u
     return seal_part(ctx, dst, src, src_len) && seal_part(ctx, dst + src_len, dst + src_len, tail_len);
 }
 
-static bool seal(struct kt_aead_key *k, const uint8_t nonce[KT_NONCE_LEN], struct kt_span ad,
-                 const uint8_t *src, size_t src_len, uint8_t *dst, size_t tail_len)
+static bool seal(struct kt_aead_key *k, const uint8_t nonce[KT_NONCE_LEN], struct kt_span ad, const uint8_t *src,
+                 size_t src_len, uint8_t *dst, size_t tail_len)
 {
     EVP_CIPHER_CTX *ctx = context_of(k);
     uint8_t *tag = dst + src_len + tail_len;
@@ -92,8 +90,8 @@ static bool seal(struct kt_aead_key *k, const uint8_t nonce[KT_NONCE_LEN], struc
     int n;
 
     name_tag(params, tag);
-    return kt_libcrypto_drained_ok(EVP_EncryptInit_ex2(ctx, NULL, NULL, nonce, NULL) == 1 &&
-                                   add_data(ctx, ad) && seal_body(ctx, src, src_len, dst, tail_len) &&
+    return kt_libcrypto_drained_ok(EVP_EncryptInit_ex2(ctx, NULL, NULL, nonce, NULL) == 1 && add_data(ctx, ad) &&
+                                   seal_body(ctx, src, src_len, dst, tail_len) &&
                                    EVP_EncryptFinal_ex(ctx, tag, &n) == 1 &&
                                    EVP_CIPHER_CTX_get_params(ctx, params) == 1);
 }
@@ -111,10 +109,9 @@ static bool open(struct kt_aead_key *k, const uint8_t nonce[KT_NONCE_LEN], struc
     }
     text_len = len - KT_TAG_LEN;
     name_tag(params, bytes + text_len);
-    return kt_libcrypto_drained_ok(
-        EVP_DecryptInit_ex2(ctx, NULL, NULL, nonce, params) == 1 && add_data(ctx, ad) &&
-        (text_len == 0 || EVP_DecryptUpdate(ctx, bytes, &n, bytes, (int)text_len) == 1) &&
-        EVP_DecryptFinal_ex(ctx, bytes + text_len, &n) == 1);
+    return kt_libcrypto_drained_ok(EVP_DecryptInit_ex2(ctx, NULL, NULL, nonce, params) == 1 && add_data(ctx, ad) &&
+                                   (text_len == 0 || EVP_DecryptUpdate(ctx, bytes, &n, bytes, (int)text_len) == 1) &&
+                                   EVP_DecryptFinal_ex(ctx, bytes + text_len, &n) == 1);
 }
 
 static void release(void *k)
@@ -122,17 +119,17 @@ static void release(void *k)
     EVP_CIPHER_CTX_free(k);
 }
 
-#define CIPHER(suite_name, text, key_bytes, records)                                                         \
-    {                                                                                                        \
-        .aead = {.name = (text),                                                                             \
-                 .key_len = (key_bytes),                                                                     \
-                 .max_records = (records),                                                                   \
-                 .key_new = key_new,                                                                         \
-                 .rekey = rekey,                                                                             \
-                 .seal = seal,                                                                               \
-                 .open = open,                                                                               \
-                 .release = release},                                                                        \
-        .suite = KT_SUITE_##suite_name, .fetch_name = (text)                                                 \
+#define CIPHER(suite_name, text, key_bytes, records)                                                                   \
+    {                                                                                                                  \
+        .aead = {.name = (text),                                                                                       \
+                 .key_len = (key_bytes),                                                                               \
+                 .max_records = (records),                                                                             \
+                 .key_new = key_new,                                                                                   \
+                 .rekey = rekey,                                                                                       \
+                 .seal = seal,                                                                                         \
+                 .open = open,                                                                                         \
+                 .release = release},                                                                                  \
+        .suite = KT_SUITE_##suite_name, .fetch_name = (text)                                                           \
     }
 
 static struct cipher ciphers[] = {

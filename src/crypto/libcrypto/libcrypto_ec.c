@@ -42,8 +42,8 @@ static const struct kt_fault *pair_new(const struct kt_group *group, EC_KEY **ou
         KT_FAIL(MEMORY_SPENT);
     }
     if (EC_KEY_set_group(pair, built) != 1 || EC_KEY_generate_key(pair) != 1 ||
-        EC_POINT_point2oct(built, EC_KEY_get0_public_key(pair), POINT_CONVERSION_UNCOMPRESSED, share, len,
-                           NULL) != len) {
+        EC_POINT_point2oct(built, EC_KEY_get0_public_key(pair), POINT_CONVERSION_UNCOMPRESSED, share, len, NULL) !=
+            len) {
         EC_KEY_free(pair);
         KT_FAIL(CRYPTO_FAILED);
     }
@@ -118,16 +118,16 @@ static void release(void *kex)
     EC_KEY_free(kex);
 }
 
-#define CURVE(name, share_bytes, curve_nid)                                                                  \
-    {                                                                                                        \
-        .group = {.id = KT_GROUP_##name,                                                                     \
-                  .initiator_share_len = (share_bytes),                                                      \
-                  .responder_share_len = (share_bytes),                                                      \
-                  .start = start,                                                                            \
-                  .respond = respond,                                                                        \
-                  .finish = finish,                                                                          \
-                  .release = release},                                                                       \
-        .nid = (curve_nid)                                                                                   \
+#define CURVE(name, share_bytes, curve_nid)                                                                            \
+    {                                                                                                                  \
+        .group = {.id = KT_GROUP_##name,                                                                               \
+                  .initiator_share_len = (share_bytes),                                                                \
+                  .responder_share_len = (share_bytes),                                                                \
+                  .start = start,                                                                                      \
+                  .respond = respond,                                                                                  \
+                  .finish = finish,                                                                                    \
+                  .release = release},                                                                                 \
+        .nid = (curve_nid)                                                                                             \
     }
 
 static struct curve curves[] = {

@@ -13,8 +13,8 @@ static bool rsa_is_sane(const BIGNUM *modulus, const BIGNUM *exponent)
 {
     int bits = BN_num_bits(modulus);
 
-    return bits >= MODULUS_BITS_MIN && bits <= MODULUS_BITS_MAX && BN_is_odd(modulus) &&
-           BN_is_odd(exponent) && !BN_is_one(exponent) && BN_num_bits(exponent) <= EXPONENT_BITS_MAX;
+    return bits >= MODULUS_BITS_MIN && bits <= MODULUS_BITS_MAX && BN_is_odd(modulus) && BN_is_odd(exponent) &&
+           !BN_is_one(exponent) && BN_num_bits(exponent) <= EXPONENT_BITS_MAX;
 }
 
 static BIGNUM *number_of(struct kt_span bytes)
@@ -40,9 +40,7 @@ static RSA *rsa_new(const struct kt_spki *spki)
 
 static uint16_t group_of(enum kt_key_kind kind)
 {
-    return kind == KT_KEY_P256   ? KT_GROUP_SECP256R1
-           : kind == KT_KEY_P384 ? KT_GROUP_SECP384R1
-                                 : KT_GROUP_SECP521R1;
+    return kind == KT_KEY_P256 ? KT_GROUP_SECP256R1 : kind == KT_KEY_P384 ? KT_GROUP_SECP384R1 : KT_GROUP_SECP521R1;
 }
 
 /* EC_POINT_oct2point refuses what is not on the curve; the cofactor is 1, so on the curve is enough. */
@@ -52,8 +50,7 @@ static EC_KEY *ec_new(const struct kt_spki *spki)
     EC_POINT *point = curve == NULL ? NULL : EC_POINT_new(curve);
     EC_KEY *ec = EC_KEY_new();
 
-    if (point == NULL || ec == NULL ||
-        EC_POINT_oct2point(curve, point, spki->point.p, spki->point.len, NULL) != 1 ||
+    if (point == NULL || ec == NULL || EC_POINT_oct2point(curve, point, spki->point.p, spki->point.len, NULL) != 1 ||
         EC_KEY_set_group(ec, curve) != 1 || EC_KEY_set_public_key(ec, point) != 1) {
         EC_KEY_free(ec);
         ec = NULL;
@@ -77,8 +74,7 @@ static bool fill(struct kt_peer_key *key, const struct kt_spki *spki)
         key->u.ec = ec_new(spki);
         return key->u.ec != NULL;
     case KT_KEY_ED25519:
-        key->u.ed25519 =
-            EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, spki->point.p, spki->point.len);
+        key->u.ed25519 = EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, spki->point.p, spki->point.len);
         return key->u.ed25519 != NULL;
     case KT_KEY_NONE:
         break;

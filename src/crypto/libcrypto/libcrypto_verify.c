@@ -51,13 +51,12 @@ static bool verify_pss(RSA *rsa, uint8_t digest, const uint8_t *value, struct kt
     uint8_t encoded[MODULUS_LEN_MAX];
     const EVP_MD *md = digests[digest].fetched;
 
-    return RSA_public_decrypt((int)signature.len, signature.p, encoded, rsa, RSA_NO_PADDING) ==
-               RSA_size(rsa) &&
+    return RSA_public_decrypt((int)signature.len, signature.p, encoded, rsa, RSA_NO_PADDING) == RSA_size(rsa) &&
            RSA_verify_PKCS1_PSS_mgf1(rsa, value, md, md, encoded, digests[digest].len) == 1;
 }
 
-static bool verify_rsa(const struct kt_peer_key *key, const struct kt_scheme_facts *facts,
-                       struct kt_span content, struct kt_span signature)
+static bool verify_rsa(const struct kt_peer_key *key, const struct kt_scheme_facts *facts, struct kt_span content,
+                       struct kt_span signature)
 {
     uint8_t value[KT_HASH_MAX];
     RSA *rsa = key->u.rsa;
@@ -68,8 +67,8 @@ static bool verify_rsa(const struct kt_peer_key *key, const struct kt_scheme_fac
     }
     digest_of(facts->digest, content, value);
     if (is_pkcs1(facts->id)) {
-        return RSA_verify(digests[facts->digest].nid, value, (unsigned)digests[facts->digest].len,
-                          signature.p, (unsigned)signature.len, rsa) == 1;
+        return RSA_verify(digests[facts->digest].nid, value, (unsigned)digests[facts->digest].len, signature.p,
+                          (unsigned)signature.len, rsa) == 1;
     }
     if (key->pss_digest != KT_DIGEST_NONE && key->pss_digest != facts->digest) {
         return false;

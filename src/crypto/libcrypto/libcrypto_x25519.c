@@ -76,8 +76,7 @@ static const struct kt_fault *derive(EVP_PKEY_CTX *ctx, struct kt_secret *secret
     static const uint8_t zero[X25519_LEN];
     size_t len = X25519_LEN;
 
-    if (EVP_PKEY_derive(ctx, secret->b, &len) != 1 || len != X25519_LEN ||
-        kt_ct_eq(secret->b, zero, sizeof zero)) {
+    if (EVP_PKEY_derive(ctx, secret->b, &len) != 1 || len != X25519_LEN || kt_ct_eq(secret->b, zero, sizeof zero)) {
         KT_FAIL(KEY_SHARE_MALFORMED);
     }
     secret->len = X25519_LEN;

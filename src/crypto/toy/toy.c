@@ -150,8 +150,7 @@ struct kt_aead_key {
     uint64_t secret;
 };
 
-static struct kt_aead_key *aead_key_new(const struct kt_aead *aead, enum kt_direction direction,
-                                        const uint8_t *key)
+static struct kt_aead_key *aead_key_new(const struct kt_aead *aead, enum kt_direction direction, const uint8_t *key)
 {
     struct kt_aead_key *k = fails_now() ? NULL : malloc(sizeof *k);
 
@@ -192,8 +191,8 @@ static void tag_of(uint64_t secret, struct kt_span ad, struct kt_span sealed, ui
     put_u64(out + 8, sum_span(sum_span(~secret, ad), sealed));
 }
 
-static bool aead_seal(struct kt_aead_key *k, const uint8_t nonce[KT_NONCE_LEN], struct kt_span ad,
-                      const uint8_t *src, size_t src_len, uint8_t *dst, size_t tail_len)
+static bool aead_seal(struct kt_aead_key *k, const uint8_t nonce[KT_NONCE_LEN], struct kt_span ad, const uint8_t *src,
+                      size_t src_len, uint8_t *dst, size_t tail_len)
 {
     uint64_t secret = record_secret(k, nonce);
     size_t len = src_len + tail_len;
@@ -209,8 +208,8 @@ static bool aead_seal(struct kt_aead_key *k, const uint8_t nonce[KT_NONCE_LEN], 
     return true;
 }
 
-static bool aead_open(struct kt_aead_key *k, const uint8_t nonce[KT_NONCE_LEN], struct kt_span ad,
-                      uint8_t *bytes, size_t len)
+static bool aead_open(struct kt_aead_key *k, const uint8_t nonce[KT_NONCE_LEN], struct kt_span ad, uint8_t *bytes,
+                      size_t len)
 {
     uint64_t secret = record_secret(k, nonce);
     uint8_t tag[KT_TAG_LEN];
@@ -230,9 +229,9 @@ static void release(void *object)
     free(object);
 }
 
-#define AEAD(text, key_bytes, records)                                                                       \
-    {                                                                                                        \
-        (text), (key_bytes), (records), aead_key_new, aead_rekey, aead_seal, aead_open, release              \
+#define AEAD(text, key_bytes, records)                                                                                 \
+    {                                                                                                                  \
+        (text), (key_bytes), (records), aead_key_new, aead_rekey, aead_seal, aead_open, release                        \
     }
 
 static const struct kt_aead aead_16 = AEAD("toy-16", 16, GCM_RECORDS);
@@ -289,8 +288,8 @@ static uint8_t secret_len(const struct kt_group *group)
     return group->id == KT_GROUP_X25519 ? 32 : (uint8_t)((group->initiator_share_len - 1) / 2);
 }
 
-static const struct kt_fault *agree(const struct kt_group *group, uint64_t exponent,
-                                    struct kt_span peer_share, struct kt_secret *secret)
+static const struct kt_fault *agree(const struct kt_group *group, uint64_t exponent, struct kt_span peer_share,
+                                    struct kt_secret *secret)
 {
     uint64_t number;
 
@@ -319,8 +318,8 @@ static const struct kt_fault *kex_start(const struct kt_group *group, struct kt_
     return NULL;
 }
 
-static const struct kt_fault *kex_respond(const struct kt_group *group, struct kt_span peer_share,
-                                          uint8_t *share, struct kt_secret *secret)
+static const struct kt_fault *kex_respond(const struct kt_group *group, struct kt_span peer_share, uint8_t *share,
+                                          struct kt_secret *secret)
 {
     uint64_t exponent = next_random() | 1;
 
@@ -331,8 +330,7 @@ static const struct kt_fault *kex_respond(const struct kt_group *group, struct k
     return agree(group, exponent, peer_share, secret);
 }
 
-static const struct kt_fault *kex_finish(struct kt_kex *kex, struct kt_span peer_share,
-                                         struct kt_secret *secret)
+static const struct kt_fault *kex_finish(struct kt_kex *kex, struct kt_span peer_share, struct kt_secret *secret)
 {
     if (fails_now()) {
         KT_FAIL(CRYPTO_FAILED);
@@ -340,9 +338,9 @@ static const struct kt_fault *kex_finish(struct kt_kex *kex, struct kt_span peer
     return agree(kex->group, kex->exponent, peer_share, secret);
 }
 
-#define GROUP(name, share_len)                                                                               \
-    {                                                                                                        \
-        KT_GROUP_##name, (share_len), (share_len), kex_start, kex_respond, kex_finish, release               \
+#define GROUP(name, share_len)                                                                                         \
+    {                                                                                                                  \
+        KT_GROUP_##name, (share_len), (share_len), kex_start, kex_respond, kex_finish, release                         \
     }
 
 static const struct kt_group group_rows[] = {

@@ -50,9 +50,8 @@ static const struct kt_fault *certificate_decode(struct kt_span content, void *m
     struct kt_reader r = kt_reader_over(content);
     uint8_t type;
 
-    if (!(kt_reader_u8(&r, &type) && type == STATUS_OCSP &&
-          kt_reader_vec24(&r, &certificate->ocsp_response) && kt_reader_done(&r) &&
-          certificate->ocsp_response.len > 0)) {
+    if (!(kt_reader_u8(&r, &type) && type == STATUS_OCSP && kt_reader_vec24(&r, &certificate->ocsp_response) &&
+          kt_reader_done(&r) && certificate->ocsp_response.len > 0)) {
         KT_FAIL(EXTENSION_MALFORMED);
     }
     return NULL;
