@@ -1,5 +1,4 @@
-/* client HOST PORT TEXT: sends TEXT to a server that the system's authorities vouch for, and prints the
- * answer. */
+/* client HOST PORT TEXT: sends TEXT to a server whose certificate the system trusts, prints the answer. */
 #include <err.h>
 #include <keyturn/keyturn.h>
 #include <stdio.h>
@@ -23,8 +22,7 @@ int main(int argc, char **argv)
         (peer.trust = trust, f = kt_drive_new(config, fd, &peer, &drive))) {
         errx(2, "%s", f ? kt_reason_text(f->reason) : "usage: client HOST PORT TEXT");
     }
-    kt_drive_write(drive, argv[3], strlen(argv[3]),
-                   &n); /* does the handshake; only a verified server gets it */
+    kt_drive_write(drive, argv[3], strlen(argv[3]), &n); /* after the handshake with a verified server */
     kt_drive_close(drive);
     while (kt_drive_read(drive, text, sizeof text, &n) == KT_IO_DONE) {
         fwrite(text, 1, n, stdout);
