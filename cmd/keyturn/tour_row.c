@@ -174,13 +174,15 @@ static bool run_cell(struct meeting *m, enum kt_verb verb)
 /* What could not be tried any more has failed, too: nobody saw it work. */
 static void fail_rest(struct kt_row *row, enum kt_verb after)
 {
+    const struct kt_cell failed = row->cells[after];
+
     for (unsigned verb = after + 1u; verb < KT_VERB_COUNT; verb++) {
         bool applies = verb != KT_VERB_PEER_UPDATE || row->server->update != NULL || row->server->is_ours;
 
         if (row->cells[verb].wanted && applies) {
             row->cells[verb].result = KT_RESULT_FAIL;
             (void)snprintf(row->cells[verb].note, sizeof row->cells[verb].note, "not reached, %s failed: %.180s",
-                           kt_verb_name(after), row->cells[after].note);
+                           kt_verb_name(after), failed.note);
         }
     }
 }
