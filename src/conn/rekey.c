@@ -74,23 +74,24 @@ static const struct kt_fault *decide_change(const struct kt_conn *conn, unsigned
     return NULL;
 }
 
-/* What was owed is taken off before it is paid: a request that comes in between is owed anew, not lost. */
+/*
+ * What was owed is taken off before it is paid: a request that comes in between is owed anew, not lost. That we
+ * asked is set behind the message: an update of the peer that crosses it is not taken for the answer.
+ */
 static const struct kt_fault *change_keys(struct kt_conn *conn, unsigned bits, const struct change *change,
                                           uint64_t now)
 {
-    const unsigned paid = bits & (KT_LINK_ANSWER | KT_LINK_SEND);
-
-    if (change->request) {
-        kt_link_swap(&conn->link, paid | KT_LINK_ASK | KT_LINK_ASK_DUE | KT_LINK_WHY,
-                     KT_LINK_ASKED | (unsigned)change->why << KT_LINK_WHY_AT);
-        conn->asked_ms = now;
-    } else {
-        kt_link_clear(&conn->link, paid);
-    }
+    kt_link_clear(&conn->link, bits & (KT_LINK_ANSWER | KT_LINK_SEND));
     if (change->why != KT_BIRTH_PEER) {
         conn->last_change_ms = now;
     }
-    return kt_tx_key_update(&conn->tx, change->request, change->why, now);
+    KT_TRY(kt_tx_key_update(&conn->tx, change->request, change->why, now));
+    if (change->request) {
+        conn->asked_ms = now;
+        kt_link_swap(&conn->link, KT_LINK_ASK | KT_LINK_ASK_DUE | KT_LINK_WHY,
+                     KT_LINK_ASKED | (unsigned)change->why << KT_LINK_WHY_AT);
+    }
+    return NULL;
 }
 
 static bool answer_is_late(const struct kt_conn *conn, unsigned bits, uint64_t now)

@@ -69,7 +69,10 @@ static const struct kt_fault *carrier_protect(void *carrier, enum kt_direction d
     return kt_tx_protect(self->tx, suite, secret, application, now_ms);
 }
 
-/* An update that comes after a request of ours is taken for its answer: the epoch is born for our reason then. */
+/*
+ * An update that comes after a request of ours is taken for its answer: the epoch is born for our reason then. A
+ * request that the sending half makes meanwhile stays open.
+ */
 static const struct kt_fault *carrier_peer_updated(void *carrier, bool requested)
 {
     struct kt_carrier_tls *self = carrier;
@@ -80,7 +83,7 @@ static const struct kt_fault *carrier_peer_updated(void *carrier, bool requested
 
     KT_TRY(kt_rx_next_epoch(self->rx, why, now_ms));
     atomic_store(&self->link->peer_key_born_ms, now_ms);
-    kt_link_clear(self->link, KT_LINK_ASKED);
+    kt_link_clear(self->link, bits & KT_LINK_ASKED);
     if (requested) {
         kt_link_set(self->link, KT_LINK_ANSWER);
     }
