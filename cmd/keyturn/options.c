@@ -39,13 +39,13 @@ bool kt_options_number(const char *text, uint64_t max, uint64_t *out)
     for (; *text != '\0'; text++) {
         uint64_t digit = (uint64_t)(unsigned char)*text - '0';
 
-        if (digit > 9 || value > (max - digit) / 10) {
+        if (digit > 9 || digit > max || value > (max - digit) / 10) {
             return false;
         }
         value = value * 10 + digit;
     }
     *out = value;
-    return value <= max;
+    return true;
 }
 
 static const char *set_number(const char *text, uint64_t max, uint64_t *out)
@@ -443,8 +443,10 @@ enum kt_exit kt_options_open(struct kt_options *options)
     options->env = *kt_env_linux();
     options->env.user = options;
     if (options->keylog_path != NULL) {
-        const struct kt_fault *fault = kt_keylog_open(options->keylog_path, &options->keylog);
+        const struct kt_fault *fault;
 
+        errno = 0;
+        fault = kt_keylog_open(options->keylog_path, &options->keylog);
         if (fault != NULL) {
             return kt_report_fault("", options->keylog_path, fault, NULL, errno);
         }

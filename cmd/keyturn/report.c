@@ -1,5 +1,6 @@
 #include "report.h"
 
+#include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,6 +50,25 @@ static const char *printable(struct kt_span name, char out[64])
     return len > 0 ? out : "-";
 }
 
+/* The name given to a client may be an address, which is verified but is not sent as SNI (RFC 6066). */
+static struct kt_span sni_of(const struct kt_facts *facts)
+{
+    static const struct kt_span none;
+    unsigned char address[16];
+    char name[256];
+
+    if (facts->role == KT_SERVER || facts->server_name.len >= sizeof name) {
+        return facts->server_name;
+    }
+    if (facts->server_name.len > 0) {
+        memcpy(name, facts->server_name.p, facts->server_name.len);
+    }
+    name[facts->server_name.len] = '\0';
+    return inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1
+               ? none
+               : facts->server_name;
+}
+
 void kt_report_connected(const char *tag, const struct kt_conn *conn, bool verified, uint64_t ms)
 {
     struct kt_facts facts = kt_conn_facts(conn);
@@ -58,7 +78,7 @@ void kt_report_connected(const char *tag, const struct kt_conn *conn, bool verif
 
     kt_report_line(tag, "connected %s suite=%s group=%s scheme=%s alpn=%s sni=%s verified=%s ms=%llu",
                    kt_version_name(facts.version), kt_suite_name(facts.suite), kt_group_name(facts.group),
-                   kt_scheme_name(scheme), printable(facts.alpn, alpn), printable(facts.server_name, sni),
+                   kt_scheme_name(scheme), printable(facts.alpn, alpn), printable(sni_of(&facts), sni),
                    verified ? "yes" : "no", (unsigned long long)ms);
 }
 
@@ -66,8 +86,8 @@ void kt_report_closed(const char *tag, const struct kt_conn *conn, uint64_t sent
 {
     kt_report_line(tag, "closed clean sent=%llu received=%llu epochs-sent=%llu epochs-received=%llu",
                    (unsigned long long)sent, (unsigned long long)received,
-                   (unsigned long long)kt_conn_epoch(conn, KT_SENDING).number + 1,
-                   (unsigned long long)kt_conn_epoch(conn, KT_RECEIVING).number + 1);
+                   (unsigned long long)kt_conn_epoch(conn, KT_SENDING).number,
+                   (unsigned long long)kt_conn_epoch(conn, KT_RECEIVING).number);
 }
 
 /* Alerts by which the peer says that it does not want us because of our certificate, or the lack of one. */

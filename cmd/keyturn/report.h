@@ -15,8 +15,8 @@ void kt_report_line(const char *tag, const char *format, ...) __attribute__((for
 /* connected TLSv1.3 suite=... `verified`: the peer's certificate was checked; `ms`: how long it took. */
 void kt_report_connected(const char *tag, const struct kt_conn *conn, bool verified, uint64_t ms);
 
-/* closed clean sent=N received=N (bytes of the application) epochs-sent=N epochs-received=N (how many there
- * were) */
+/* closed clean sent=N received=N (bytes of the application) epochs-sent=N epochs-received=N (the numbers of
+ * the last epochs, so how often the keys were changed) */
 void kt_report_closed(const char *tag, const struct kt_conn *conn, uint64_t sent, uint64_t received);
 
 /*

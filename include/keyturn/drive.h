@@ -68,8 +68,8 @@ enum kt_io {
  *
  * Blocking calls return only when done or failed, and meanwhile do what is due by time. A call for one
  * direction never waits for the other: an answer owed to the peer's KeyUpdate is sent by whichever half moves next.
- * With a non-blocking descriptor, KT_HAS_OUTPUT in kt_conn_status after any call says that kt_drive_flush should
- * be called when the descriptor is writable, and kt_conn_deadline when kt_drive_tick should.
+ * With a non-blocking descriptor, KT_HAS_OUTPUT in kt_conn_half_status(KT_SENDING) after any call says that
+ * kt_drive_flush should be called when the descriptor is writable, and kt_conn_deadline when kt_drive_tick should.
  *
  * A write that fails in the transport leaves the receiving half alone: what the peer said last (an alert that
  * tells why, perhaps) can still be read. No call raises SIGPIPE on a socket.

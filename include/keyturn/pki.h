@@ -12,25 +12,28 @@ extern "C" {
 #endif
 
 /*
- * A credential from PEM text: the chain (leaf first) and the private key (PKCS#8, encrypted PKCS#8 or the
- * traditional forms). `password` may be NULL. The key must belong to the leaf and be RSA (2048 bits or more,
- * also RSASSA-PSS), ECDSA P-256/P-384/P-521 or Ed25519. Names are taken from the leaf's dNSName entries.
- * Faults: PEM_MISSING, PEM_MALFORMED, KEY_PASSWORD_WRONG, KEY_MISMATCH, KEY_UNSUPPORTED, KEY_WEAK,
- * MEMORY_SPENT. The caller owns one reference.
+ * A credential from PEM text: the chain (leaf first, at most 16) and the private key (PKCS#8, encrypted PKCS#8 or
+ * the traditional forms); other blocks are passed over. `password` may be NULL. The key must belong to the leaf and
+ * be RSA (2048 to 8192 bits, also RSASSA-PSS), ECDSA P-256/P-384/P-521 or Ed25519. Names are taken from the leaf's
+ * dNSName entries. Faults: PEM_MISSING, PEM_MALFORMED, KEY_PASSWORD_WRONG, KEY_MISMATCH, KEY_UNSUPPORTED, KEY_WEAK,
+ * MEMORY_SPENT, USAGE_ARGUMENT. The caller owns one reference.
  */
 KT_API KT_MUST_USE const struct kt_fault *kt_credential_from_pem(const struct kt_env *env, struct kt_span chain,
                                                                  struct kt_span key, const char *password,
                                                                  struct kt_credential **out);
-/* The same from files; FILE_UNREADABLE. Both names may be the same file. */
-KT_API KT_MUST_USE const struct kt_fault *kt_credential_from_files(const struct kt_env *env, const char *chain_path,
-                                                                   const char *key_path, const char *password,
+/* The same from files of at most 1 MiB; FILE_UNREADABLE. Both names may be the same file. */
+KT_API KT_MUST_USE const struct kt_fault *kt_credential_from_files(const struct kt_env *env,
+                                                                   const char *chain_path, const char *key_path,
+                                                                   const char *password,
                                                                    struct kt_credential **out);
-/* From a PKCS#12 file. Faults: FILE_UNREADABLE, PKCS12_MALFORMED and those above. */
+/* From a PKCS#12 file; the chain is put in order and the root left out. Faults: FILE_UNREADABLE, PKCS12_MALFORMED
+ * and those above. */
 KT_API KT_MUST_USE const struct kt_fault *kt_credential_from_pkcs12(const struct kt_env *env, const char *path,
                                                                     const char *password, struct kt_credential **out);
 /*
- * A fresh P-256 key and a self-signed certificate for `names` (DNS names or IP addresses as text), valid for
- * `days` days, for tests and first steps.
+ * A fresh P-256 key and a self-signed certificate for `names` (1 to 256 DNS names or IP addresses as text), valid
+ * for `days` days (1 to 36500) by the clock of `env`, for tests and first steps. Faults: USAGE_ARGUMENT,
+ * RANDOM_FAILED, CRYPTO_FAILED, MEMORY_SPENT.
  */
 KT_API KT_MUST_USE const struct kt_fault *kt_credential_ephemeral(const struct kt_env *env, const char *const *names,
                                                                   size_t name_count, unsigned days,
@@ -38,7 +41,8 @@ KT_API KT_MUST_USE const struct kt_fault *kt_credential_ephemeral(const struct k
 
 /*
  * Answers a KT_ASK_SIGN for a credential that this file made: writes the signature to `out` (cap at least
- * 1024) and its length to *len. Any thread. USAGE_ARGUMENT when the key has another owner.
+ * 1024) and its length to *len. Any thread. USAGE_ARGUMENT when the key has another owner or the credential does
+ * not list the scheme; CRYPTO_FAILED, MEMORY_SPENT.
  */
 KT_API KT_MUST_USE const struct kt_fault *kt_pki_sign(const struct kt_ask *ask, uint8_t *out, size_t cap, size_t *len);
 
@@ -47,8 +51,14 @@ struct kt_trust;
 
 KT_API KT_MUST_USE const struct kt_fault *kt_trust_new(struct kt_trust **out);
 KT_API void kt_trust_free(struct kt_trust *trust);
-/* The store of the system (/etc/ssl/certs). TRUST_EMPTY when there is none. */
+/* The store of the system (/etc/ssl/certs and where other distributions keep it; the environment variables
+ * SSL_CERT_FILE and SSL_CERT_DIR of OpenSSL name others). TRUST_EMPTY when there is none. */
 KT_API KT_MUST_USE const struct kt_fault *kt_trust_add_system(struct kt_trust *trust);
+/*
+ * All certificates of the text, each trusted as it stands, self-signed or not; and its revocation lists (X509
+ * CRL), which are used for the certificates of the authorities that signed them. PEM_MISSING, PEM_MALFORMED (those
+ * before the bad one are kept), USAGE_ARGUMENT for more than 1 MiB, MEMORY_SPENT; from files FILE_UNREADABLE.
+ */
 KT_API KT_MUST_USE const struct kt_fault *kt_trust_add_pem(struct kt_trust *trust, struct kt_span pem);
 KT_API KT_MUST_USE const struct kt_fault *kt_trust_add_file(struct kt_trust *trust, const char *path);
 /* The distinguished names (DER) of all authorities, for kt_builder_authorities. Valid as long as the trust. */
@@ -60,8 +70,8 @@ struct kt_verify {
     bool any_name; /* do not compare the name; servers set it for clients */
     unsigned min_rsa_bits;
     unsigned min_curve_bits;
-    unsigned max_depth;  /* certificates between leaf and authority */
-    unsigned max_checks; /* signature checks, the work budget of chain building */
+    unsigned max_depth;  /* certificates between leaf and authority; a peer may send two more than that */
+    unsigned max_checks; /* signature checks, the work budget of a chain: more is refused before the first */
     int64_t at;          /* Unix time to check for; 0: now */
 };
 
@@ -69,8 +79,9 @@ KT_API struct kt_verify kt_verify_default(void);
 
 /*
  * Checks the chain of a KT_ASK_VERIFY: signatures, dates, purpose, key sizes, trust and, towards a server, the name
- * (RFC 9525: dNSName or iPAddress entries only; no common name). NULL means: call kt_answer_verified. Any
- * thread. The fault is one of KT_REASON_CERTIFICATE_*, to be handed to kt_answer_refuse.
+ * (RFC 9525: dNSName or iPAddress entries only; no common name; without a name to compare nobody is accepted unless
+ * any_name). NULL means: call kt_answer_verified. Any thread. The fault is one of KT_REASON_CERTIFICATE_*,
+ * USAGE_ARGUMENT or MEMORY_SPENT, to be handed to kt_answer_refuse.
  */
 KT_API KT_MUST_USE const struct kt_fault *kt_pki_verify(const struct kt_trust *trust, const struct kt_verify *how,
                                                         const struct kt_ask *ask);

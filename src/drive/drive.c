@@ -34,8 +34,9 @@ struct kt_drive {
     int fd;
     bool is_socket;
     struct kt_drive_options options;
-    struct failure failed; /* the connection, or the transport while receiving: nothing goes any more */
-    struct failure unsent; /* the sending half alone */
+    struct failure failed;   /* the connection, or the transport while receiving: nothing goes any more */
+    struct failure unsent;   /* the sending half alone */
+    atomic_bool peer_closed; /* the reader has seen close_notify */
     pthread_mutex_t sending;
     bool broken; /* under `sending`: the transport takes no more bytes */
 };
@@ -105,6 +106,20 @@ static bool would_wait(int error)
 
 /* The sending half: these are called with `sending` held. */
 
+/* What cannot be sent any more goes, so that the status does not promise output and no buffer is kept for it.
+ */
+static enum kt_io discard(struct kt_drive *d)
+{
+    const struct kt_fault *fault = NULL;
+    size_t len;
+
+    while (fault == NULL && kt_conn_out(d->conn, &len) != NULL) {
+        fault = kt_conn_out_done(d->conn, len);
+    }
+    kt_conn_rest(d->conn, KT_SENDING);
+    return KT_IO_FAILED;
+}
+
 /* Sends what there is: DONE when nothing is left, WANT_WRITE, or FAILED. */
 static enum kt_io drain(struct kt_drive *d)
 {
@@ -128,8 +143,17 @@ static enum kt_io drain(struct kt_drive *d)
             return KT_IO_FAILED;
         }
     }
-    kt_conn_rest(d->conn, KT_SENDING);
-    return d->broken ? KT_IO_FAILED : KT_IO_DONE;
+    return d->broken ? discard(d) : KT_IO_DONE;
+}
+
+/* Nothing is going on: no buffer is kept for it. Not after each write, so that a stream allocates nothing. */
+static void rest(struct kt_drive *d)
+{
+    kt_conn_rest(d->conn, KT_RECEIVING);
+    if (pthread_mutex_trylock(&d->sending) == 0) {
+        kt_conn_rest(d->conn, KT_SENDING);
+        pthread_mutex_unlock(&d->sending);
+    }
 }
 
 static uint64_t now_ms(void)
@@ -245,10 +269,10 @@ static enum kt_io wait_input(struct kt_drive *d)
 {
     short events = POLLIN;
 
-    kt_conn_rest(d->conn, KT_RECEIVING);
     if (pay(d) == KT_IO_WANT_WRITE) {
         events |= POLLOUT;
     }
+    rest(d);
     if (kt_conn_fault(d->conn) != NULL) {
         return fail(d, kt_conn_fault(d->conn));
     }
@@ -498,7 +522,8 @@ enum kt_io kt_drive_read(struct kt_drive *drive, void *buffer, size_t cap, size_
         if (fault != NULL) {
             return fail(drive, fault);
         }
-        if ((kt_conn_status(drive->conn) & KT_IN_CLOSED) != 0) {
+        if ((kt_conn_half_status(drive->conn, KT_RECEIVING) & KT_IN_CLOSED) != 0) {
+            atomic_store(&drive->peer_closed, true);
             return KT_IO_CLOSED;
         }
         io = fill(drive);
@@ -529,28 +554,44 @@ enum kt_io kt_drive_flush(struct kt_drive *drive)
     return flush(drive);
 }
 
-/* Gives the engine what it takes, and sends. WANT_WRITE: it took nothing, since the output is full. */
+/* With `sending` held: makes room, gives the engine what it takes, and sends that. */
+static const struct kt_fault *send_some(struct kt_drive *d, const uint8_t *data, size_t len, size_t *taken,
+                                        enum kt_io *io)
+{
+    enum kt_io before = tick_and_drain(d);
+    const struct kt_fault *fault;
+
+    *io = KT_IO_FAILED;
+    if (d->broken) {
+        fault = atomic_load(&d->unsent.fault);
+        return fault != NULL ? fault : KT_FAULT(USAGE_AFTER_CLOSE);
+    }
+    KT_TRY(kt_conn_send(d->conn, data, len, taken));
+    if (*taken == 0 && before == KT_IO_DONE) {
+        KT_FAIL(USAGE_STATE); /* as in fill: nothing to wait for */
+    }
+    *io = drain(d);
+    return NULL;
+}
+
+/* WANT_WRITE: the engine took nothing, since its output is full. */
 static enum kt_io push(struct kt_drive *d, const uint8_t *data, size_t len, size_t *taken)
 {
-    const struct kt_fault *fault = NULL;
-    enum kt_io io = KT_IO_FAILED;
+    const struct kt_fault *fault;
+    enum kt_io io;
 
     *taken = 0;
     pthread_mutex_lock(&d->sending);
-    if (!d->broken) {
-        fault = kt_conn_send(d->conn, data, len, taken);
-        io = tick_and_drain(d);
-    }
+    fault = send_some(d, data, len, taken, &io);
     pthread_mutex_unlock(&d->sending);
 
     if (kt_conn_fault(d->conn) != NULL) {
         return fail(d, kt_conn_fault(d->conn));
     }
-    if (fault == NULL && *taken == 0 && io == KT_IO_DONE) {
-        fault = KT_FAULT(USAGE_STATE); /* as in fill: nothing to wait for */
-    }
     if (fault != NULL) {
-        note_last(&d->unsent, fault, 0);
+        if (fault != atomic_load(&d->unsent.fault)) {
+            note_last(&d->unsent, fault, 0); /* not again, or its errno would be lost */
+        }
         return KT_IO_FAILED;
     }
     return *taken > 0 && io == KT_IO_WANT_WRITE ? KT_IO_DONE : io;
@@ -595,7 +636,8 @@ enum kt_io kt_drive_close(struct kt_drive *drive)
     io = flush(drive);
     /* A peer that has closed need not wait for our close_notify (RFC 9846 section 6.1): when it is all that
      * did not arrive, nothing is missing. */
-    if (io == KT_IO_FAILED && all_sent && (kt_conn_status(drive->conn) & (KT_IN_CLOSED | KT_FAILED)) == KT_IN_CLOSED) {
+    if (io == KT_IO_FAILED && all_sent && kt_conn_fault(drive->conn) == NULL &&
+        atomic_load(&drive->peer_closed)) {
         note_last(&drive->unsent, NULL, 0);
         return KT_IO_DONE;
     }

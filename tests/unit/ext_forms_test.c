@@ -210,8 +210,12 @@ static const struct form forms[] = {
         "an age of three bytes"),
     BAD(CLIENT_HELLO, PRE_SHARED_KEY,
         "\0\7\0\1i\0\0\0\0"
-        "\0\x20\x1f" X16("bb"),
-        "a binder of 31 bytes and a byte"),
+        "\0\x20\x1f" X16("b") "fifteen bytes..",
+        "a binder of 31 bytes"),
+    BAD(CLIENT_HELLO, PRE_SHARED_KEY,
+        "\0\7\0\1i\0\0\0\0"
+        "\0\x22" BINDER "\1",
+        "a binder longer than the list"),
     BAD(CLIENT_HELLO, PRE_SHARED_KEY,
         "\0\7\0\1i\0\0\0\0"
         "\0\x21" BINDER "!",
@@ -273,6 +277,7 @@ static const struct form forms[] = {
     BAD(CERTIFICATE_REQUEST, OID_FILTERS, "", "no list"),
     BAD(CERTIFICATE_REQUEST, OID_FILTERS, "\0\3\0\0\0", "an empty identifier"),
     BAD(CERTIFICATE_REQUEST, OID_FILTERS, "\0\2\1o", "no values"),
+    BAD(CERTIFICATE_REQUEST, OID_FILTERS, "\0\1\2", "an identifier longer than the list"),
     BAD(CERTIFICATE_REQUEST, OID_FILTERS, "\0\5\1o\0\1v!", "a byte behind"),
 
     GOOD(CLIENT_HELLO, POST_HANDSHAKE_AUTH, "", "it is empty"),

@@ -1,0 +1,190 @@
+/*
+ * peer_keyturn.c - Keyturn by its public API.
+ */
+#include "peer.h"
+
+#include <keyturn/keyturn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char peer_name[] = "keyturn";
+
+struct peer {
+    struct kt_conn *conn;
+    struct wire *in, *out;
+    bool is_server;
+};
+
+static struct options options;
+static struct kt_config *configs[2];
+static struct kt_trust *trust;
+static struct kt_verify verify[2];
+
+/* Ends the program unless `fault` is none. */
+static void must(const struct kt_fault *fault, const char *what)
+{
+    if (fault != NULL) {
+        die("%s: %s: %s (%s:%u)", what, kt_reason_name(fault->reason), kt_reason_text(fault->reason), fault->file,
+            (unsigned)fault->line);
+    }
+}
+
+static const char *file_of(const char *who, const char *ending)
+{
+    static char paths[2][1024];
+    static int turn;
+    char *path = paths[turn++ % 2];
+    snprintf(path, sizeof paths[0], "%s/%s-%s.%s", options.certs, options.kind, who, ending);
+    return path;
+}
+
+static void add_credential(struct kt_builder *builder, const char *who)
+{
+    struct kt_credential *credential;
+    must(kt_credential_from_files(kt_env_linux(), file_of(who, "pem"), file_of(who, "key"), NULL, &credential),
+         "credential");
+    must(kt_builder_credential(builder, credential), "credential");
+    kt_credential_unref(credential);
+}
+
+static struct kt_config *config_of(bool is_server)
+{
+    static const uint16_t suites[] = {KT_SUITE_AES_128_GCM_SHA256, KT_SUITE_AES_256_GCM_SHA384,
+                                      KT_SUITE_CHACHA20_POLY1305_SHA256};
+    static const uint16_t group = KT_GROUP_X25519;
+    struct kt_builder *builder;
+    must(kt_builder_new(is_server ? KT_SERVER : KT_CLIENT, kt_env_linux(), &builder), "builder");
+    must(kt_builder_suites(builder, &suites[options.suite], 1), "suites");
+    must(kt_builder_groups(builder, &group, 1), "groups");
+    if (is_server || options.mutual) {
+        add_credential(builder, is_server ? "server" : "client");
+    }
+    if (is_server && options.mutual) {
+        kt_builder_client_auth(builder, KT_CLIENT_AUTH_REQUIRE);
+    }
+    if (options.updates) {
+        struct kt_lifetime lifetime = kt_lifetime_default();
+        lifetime.min_gap_ms = 0;
+        must(kt_builder_lifetime(builder, &lifetime), "lifetime");
+    }
+    struct kt_config *config;
+    must(kt_builder_build(builder, &config), "configuration");
+    kt_builder_free(builder);
+    return config;
+}
+
+void peer_setup(const struct options *given)
+{
+    options = *given;
+    must(kt_trust_new(&trust), "trust");
+    must(kt_trust_add_file(trust, file_of("root", "pem")), "trust");
+    verify[false] = verify[true] = kt_verify_default();
+    verify[true].any_name = true; /* servers check no name of their clients */
+    configs[false] = config_of(false);
+    configs[true] = config_of(true);
+}
+
+struct peer *peer_new(bool is_server, struct wire *in, struct wire *out)
+{
+    struct peer *peer = calloc(1, sizeof *peer);
+    if (peer == NULL) {
+        die("out of memory");
+    }
+    *peer = (struct peer){.in = in, .out = out, .is_server = is_server};
+    struct kt_conn_options how = {.server_name = {(const uint8_t *)SERVER_NAME, strlen(SERVER_NAME)}};
+    must(kt_conn_new(configs[is_server], is_server ? NULL : &how, &peer->conn), "kt_conn_new");
+    return peer;
+}
+
+static void flush(struct peer *peer)
+{
+    const uint8_t *bytes;
+    size_t len;
+    while ((bytes = kt_conn_out(peer->conn, &len)) != NULL) {
+        wire_put(peer->out, bytes, len);
+        must(kt_conn_out_done(peer->conn, len), "output");
+    }
+}
+
+/* False when the wire is empty or no input is wanted. */
+static bool feed(struct peer *peer)
+{
+    size_t cap;
+    uint8_t *bytes;
+    if (wire_len(peer->in) == 0 || (bytes = kt_conn_in(peer->conn, &cap)) == NULL) {
+        return false;
+    }
+    must(kt_conn_in_done(peer->conn, wire_get(peer->in, bytes, cap)), "input");
+    return true;
+}
+
+static bool answer(struct peer *peer)
+{
+    const struct kt_ask *ask = kt_conn_ask(peer->conn);
+    if (ask == NULL) {
+        return false;
+    }
+    if (ask->kind == KT_ASK_SIGN) {
+        uint8_t signature[1024];
+        size_t len;
+        must(kt_pki_sign(ask, signature, sizeof signature, &len), "signing");
+        must(kt_answer_signature(peer->conn, signature, len), "signature");
+    } else {
+        must(kt_pki_verify(trust, &verify[peer->is_server], ask), "verification");
+        must(kt_answer_verified(peer->conn), "verified");
+    }
+    return true;
+}
+
+bool peer_handshake(struct peer *peer)
+{
+    while (!kt_conn_is_connected(peer->conn) && (answer(peer) || feed(peer))) {
+    }
+    flush(peer);
+    return kt_conn_is_connected(peer->conn);
+}
+
+void peer_send(struct peer *peer, const uint8_t *data, size_t len)
+{
+    while (len > 0) {
+        size_t taken;
+        must(kt_conn_send(peer->conn, data, len, &taken), "sending");
+        data += taken;
+        len -= taken;
+        flush(peer);
+    }
+}
+
+size_t peer_receive(struct peer *peer, uint8_t *data, size_t cap)
+{
+    size_t got;
+    do {
+        must(kt_conn_recv(peer->conn, data, cap, &got), "receiving");
+    } while (got == 0 && feed(peer));
+    return got;
+}
+
+void peer_update(struct peer *peer)
+{
+    must(kt_conn_rekey(peer->conn, KT_REKEY_BOTH), "rekey");
+}
+
+uint64_t peer_updates(const struct peer *peer)
+{
+    return kt_conn_epoch(peer->conn, KT_RECEIVING).number;
+}
+
+void peer_rest(struct peer *peer)
+{
+    if (options.rest) {
+        kt_conn_rest(peer->conn, KT_RECEIVING);
+        kt_conn_rest(peer->conn, KT_SENDING);
+    }
+}
+
+void peer_free(struct peer *peer)
+{
+    kt_conn_free(peer->conn);
+    free(peer);
+}
