@@ -91,8 +91,8 @@ static bool is_right(const struct kt_fault *fault, enum what what)
         break;
     }
     /* What cannot be opened or verified looks like what must not be. */
-    return fault->reason == KT_REASON_CRYPTO_FAILED || fault->reason == KT_REASON_RECORD_BAD_MAC ||
-           fault->reason == KT_REASON_SIGNATURE_WRONG;
+    return fault->reason == KT_REASON_CRYPTO_FAILED || fault->reason == KT_REASON_MEMORY_SPENT ||
+           fault->reason == KT_REASON_RECORD_BAD_MAC || fault->reason == KT_REASON_SIGNATURE_WRONG;
 }
 
 static void assert_right(const struct kt_fault *fault, enum what what, const char *who, size_t n)
