@@ -101,10 +101,16 @@ static const struct kt_fault *take_algorithms(struct kt_builder *b, struct kt_co
 
 static const struct kt_fault *take_schemes(struct kt_builder *b, struct kt_config *config)
 {
+    struct kt_writer w = kt_writer_over(config->cert_schemes_bytes, sizeof config->cert_schemes_bytes);
+
     if (!usable(b, "schemes", &b->schemes, has_handshake_scheme, config->schemes, &config->scheme_count) ||
         !usable(b, "cert_schemes", &b->cert_schemes, has_scheme, config->cert_schemes, &config->cert_scheme_count)) {
         KT_FAIL(CONFIG_SCHEMES);
     }
+    for (size_t i = 0; i < config->cert_scheme_count; i++) {
+        kt_put_u16(&w, config->cert_schemes[i]);
+    }
+    config->cert_schemes_wire.wire = kt_writer_span(&w);
     return NULL;
 }
 
