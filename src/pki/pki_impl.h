@@ -23,7 +23,7 @@ enum {
     KT_PKI_RSA_BITS_MAX = 8192, /* KT_SIGNATURE_MAX; and more costs an attacker less than us */
 };
 
-/* MEMORY_SPENT when that is what libcrypto noted, else `fault`; the queue is empty afterwards. */
+/* MEMORY_SPENT when that is what libcrypto lacked, else `fault`; the queue is empty afterwards. */
 const struct kt_fault *kt_pki_cause(const struct kt_fault *fault);
 
 /* Empties the queue and passes `fault` on, which may be NULL. */

@@ -54,7 +54,7 @@ static const struct kt_fault *check_key(const struct kt_verify *how, const X509 
     case EVP_PKEY_RSA:
     case EVP_PKEY_RSA_PSS:
         if (bits < how->min_rsa_bits) {
-            KT_FAIL(CERTIFICATE_KEY_WEAK);
+            return kt_pki_cause(KT_FAULT(CERTIFICATE_KEY_WEAK));
         }
         if (bits > KT_PKI_RSA_BITS_MAX || !exponent_is_short(key)) {
             return kt_pki_cause(KT_FAULT(CERTIFICATE_KEY_UNSUPPORTED));
@@ -63,7 +63,7 @@ static const struct kt_fault *check_key(const struct kt_verify *how, const X509 
     case EVP_PKEY_EC:
     case EVP_PKEY_ED25519:
         if (bits < how->min_curve_bits) {
-            KT_FAIL(CERTIFICATE_KEY_WEAK);
+            return kt_pki_cause(KT_FAULT(CERTIFICATE_KEY_WEAK));
         }
         return NULL;
     default:
@@ -152,7 +152,7 @@ static const struct kt_fault *check_scheme(struct kt_id_list allowed, X509 *x509
     }
     signature.digest = digest_of(digest);
     if (!is_allowed(allowed, &signature)) {
-        KT_FAIL(CERTIFICATE_SIGNATURE_WRONG);
+        return kt_pki_cause(KT_FAULT(CERTIFICATE_SIGNATURE_WRONG));
     }
     return NULL;
 }
@@ -336,7 +336,7 @@ static const struct kt_fault *set_up(X509_STORE_CTX *ctx, const struct kt_trust 
 static const struct kt_fault *check_leaf(X509 *leaf)
 {
     if ((X509_get_key_usage(leaf) & X509v3_KU_DIGITAL_SIGNATURE) == 0) {
-        KT_FAIL(CERTIFICATE_PURPOSE_WRONG);
+        return kt_pki_cause(KT_FAULT(CERTIFICATE_PURPOSE_WRONG));
     }
     return NULL;
 }

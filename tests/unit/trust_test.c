@@ -227,7 +227,9 @@ static void each_allocation_may_fail(void **state)
             fault = kt_trust_add_pem(t, test_bytes_span(&crl));
         }
         failed = test_crypto_memory_fail_at(0);
-        assert_true(fault == NULL || fault->alert == KT_ALERT_INTERNAL_ERROR);
+        if (fault != NULL) { /* reading extensions ahead may fail: it is done again when needed */
+            expect_fault(fault, MEMORY_SPENT, INTERNAL_ERROR);
+        }
         kt_trust_free(t);
         assert_int_equal(ERR_peek_error(), 0);
     }

@@ -920,6 +920,7 @@ static void misuse_is_told(void **state)
 static void each_allocation_of_libcrypto_may_fail(void **state)
 {
     struct test_cert *leaf = test_leaf("www.example.org", TEST_KEY_P256, middle);
+    const struct kt_fault *fault;
     struct question good, bad;
     bool failed = true;
 
@@ -930,8 +931,11 @@ static void each_allocation_of_libcrypto_may_fail(void **state)
     bad.ask.u.verify.server_name = KT_SPAN_TEXT("other.example");
     for (size_t n = 1; failed; n++) {
         test_crypto_memory_fail_at(n);
-        (void)verify(&good);
+        fault = verify(&good);
         failed = test_crypto_memory_fail_at(0);
+        if (failed) {
+            expect_fault(fault, MEMORY_SPENT, INTERNAL_ERROR);
+        }
         assert_int_equal(ERR_peek_error(), 0);
         test_crypto_memory_fail_at(n);
         assert_non_null(verify(&bad));
