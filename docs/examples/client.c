@@ -17,9 +17,8 @@ int main(int argc, char **argv)
     int fd;
 
     if (argc != 4 || (f = kt_trust_new(&trust)) || (f = kt_trust_add_system(trust)) ||
-        (f = kt_builder_new(KT_CLIENT, kt_env_linux(), &builder)) ||
-        (f = kt_builder_build(builder, &config)) || (f = kt_dial(argv[1], argv[2], &fd)) ||
-        (peer.trust = trust, f = kt_drive_new(config, fd, &peer, &drive))) {
+        (f = kt_builder_new(KT_CLIENT, kt_env_linux(), &builder)) || (f = kt_builder_build(builder, &config)) ||
+        (f = kt_dial(argv[1], argv[2], &fd)) || (peer.trust = trust, f = kt_drive_new(config, fd, &peer, &drive))) {
         errx(2, "%s", f ? kt_reason_text(f->reason) : "usage: client HOST PORT TEXT");
     }
     kt_drive_write(drive, argv[3], strlen(argv[3]), &n); /* after the handshake with a verified server */
