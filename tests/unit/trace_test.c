@@ -97,7 +97,7 @@ static void the_ladder(void **state)
     assert_drawn(KT_TRACE_TEXT, &finished,
                  "  1234.567  |<---------------------------------------- Finished 36 --|\n");
     assert_drawn(KT_TRACE_TEXT, &data,
-                 "  1234.567  |.. application_data 14 in protected record of 36 ......>|\n");
+                 "  1234.567  |.. application_data 14, protected record 36 ...........>|\n");
     assert_drawn(KT_TRACE_TEXT, &bad,
                  "  1234.567  |<!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!! alert unknown_ca !!|\n");
     assert_drawn(KT_TRACE_TEXT, &key,
