@@ -123,6 +123,14 @@ def test_the_page_of_the_command_has_all_its_options(keyturn):
     assert told - {"version"} == known
 
 
+def test_the_tests_that_security_names_exist(root):
+    names = set()
+    for words in re.findall(r"\(((?:`\w+`(?:,\s+)?)+)\)", (root / "SECURITY.md").read_text()):
+        names.update(re.findall(r"\w+", words))
+    sources = "".join(path.read_text() for path in (root / "tests").rglob("*.c"))
+    assert names and {name for name in names if f"static void {name}(void **" not in sources} == set()
+
+
 @pytest.fixture
 def example(stage, tmp_path, sanitize):
     """Builds an example against the stage."""
