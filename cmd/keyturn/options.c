@@ -39,13 +39,13 @@ bool kt_options_number(const char *text, uint64_t max, uint64_t *out)
     for (; *text != '\0'; text++) {
         uint64_t digit = (uint64_t)(unsigned char)*text - '0';
 
-        if (digit > 9 || value > (max - digit) / 10) {
+        if (digit > 9 || digit > max || value > (max - digit) / 10) {
             return false;
         }
         value = value * 10 + digit;
     }
     *out = value;
-    return value <= max;
+    return true;
 }
 
 static const char *set_number(const char *text, uint64_t max, uint64_t *out)

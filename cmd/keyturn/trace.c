@@ -214,7 +214,7 @@ static void rung_of_record(struct rung *rung, const struct kt_notice *n)
 {
     rung->fill = '.';
     rung->colour = "2";
-    (void)snprintf(rung->label, sizeof rung->label, "%s %zu in %s record of %zu",
+    (void)snprintf(rung->label, sizeof rung->label, "%s %zu, %s record %zu",
                    content_name(n->u.record.type), n->u.record.content_len,
                    n->u.record.is_protected ? "protected" : "plain", n->u.record.wire_len);
 }

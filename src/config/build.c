@@ -39,69 +39,60 @@ static bool has_handshake_scheme(const struct kt_crypto *crypto, uint16_t id)
     return facts != NULL && facts->tls13 && has_scheme(crypto, id);
 }
 
-/* Position of `id` in the first n, or n. */
-static size_t position(const uint16_t *ids, size_t n, uint16_t id)
+static bool contains(const uint16_t *ids, size_t n, uint16_t id)
 {
     size_t i = 0;
 
     while (i < n && ids[i] != id) {
         i++;
     }
-    return i;
+    return i < n;
 }
 
-static bool contains(const uint16_t *ids, size_t n, uint16_t id)
-{
-    return position(ids, n, id) < n;
-}
-
-/* What a list is called, and what its fault is. */
-struct rule {
-    const char *field;
-    bool (*has)(const struct kt_crypto *crypto, uint16_t id);
-    const struct kt_fault *fault;
-};
-
-/* Copies what is usable of the list. Twice the same is a mistake of whoever wrote the list, so it is shown.
+/*
+ * Copies what is usable of the list; false when it names something that is not, something twice or nothing at
+ * all. Twice the same is a mistake of whoever wrote the list, so it is shown.
  */
-static const struct kt_fault *usable(struct kt_builder *b, const struct rule *rule, const struct kt_wanted *list,
-                                     uint16_t *ids, size_t *count)
+static bool usable(struct kt_builder *b, const char *field, const struct kt_wanted *list,
+                   bool (*has)(const struct kt_crypto *crypto, uint16_t id), uint16_t *ids, size_t *count)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < list->count; i++) {
-        bool known = rule->has(b->crypto, list->ids[i]);
+        bool known = has(b->crypto, list->ids[i]);
 
         if (contains(list->ids, i, list->ids[i]) || (list->ordered && !known)) {
-            kt_builder_blame(b, rule->field, i + 1);
-            return rule->fault;
+            kt_builder_blame(b, field, i + 1);
+            return false;
         }
         if (known) {
             ids[n++] = list->ids[i];
         }
     }
     if (n == 0) {
-        kt_builder_blame(b, rule->field, 0);
-        return rule->fault;
+        kt_builder_blame(b, field, 0);
     }
     *count = n;
-    return NULL;
+    return n > 0;
 }
 
 static const struct kt_fault *take_algorithms(struct kt_builder *b, struct kt_config *config)
 {
-    const struct rule version = {"versions", has_version, KT_FAULT(CONFIG_VERSIONS)};
-    const struct rule suite = {"suites", has_suite, KT_FAULT(CONFIG_SUITES)};
-    const struct rule group = {"groups", has_group, KT_FAULT(CONFIG_GROUPS)};
     uint16_t ids[KT_LIST_MAX] = {0};
-    size_t n = 0;
+    size_t n;
 
-    KT_TRY(usable(b, &version, &b->versions, ids, &n));
-    KT_TRY(usable(b, &suite, &b->suites, ids, &config->suite_count));
+    if (!usable(b, "versions", &b->versions, has_version, ids, &n)) {
+        KT_FAIL(CONFIG_VERSIONS);
+    }
+    if (!usable(b, "suites", &b->suites, has_suite, ids, &config->suite_count)) {
+        KT_FAIL(CONFIG_SUITES);
+    }
     for (size_t i = 0; i < config->suite_count; i++) {
         config->suites[i] = kt_crypto_suite(b->crypto, ids[i]);
     }
-    KT_TRY(usable(b, &group, &b->groups, ids, &config->group_count));
+    if (!usable(b, "groups", &b->groups, has_group, ids, &config->group_count)) {
+        KT_FAIL(CONFIG_GROUPS);
+    }
     for (size_t i = 0; i < config->group_count; i++) {
         config->groups[i] = kt_crypto_group(b->crypto, ids[i]);
     }
@@ -110,16 +101,11 @@ static const struct kt_fault *take_algorithms(struct kt_builder *b, struct kt_co
 
 static const struct kt_fault *take_schemes(struct kt_builder *b, struct kt_config *config)
 {
-    const struct rule scheme = {"schemes", has_handshake_scheme, KT_FAULT(CONFIG_SCHEMES)};
-    struct kt_writer w = kt_writer_over(config->cert_schemes_bytes, sizeof config->cert_schemes_bytes);
-    const struct rule cert_scheme = {"cert_schemes", has_scheme, KT_FAULT(CONFIG_SCHEMES)};
-
-    KT_TRY(usable(b, &scheme, &b->schemes, config->schemes, &config->scheme_count));
-    KT_TRY(usable(b, &cert_scheme, &b->cert_schemes, config->cert_schemes, &config->cert_scheme_count));
-    for (size_t i = 0; i < config->cert_scheme_count; i++) {
-        kt_put_u16(&w, config->cert_schemes[i]);
+    if (!usable(b, "schemes", &b->schemes, has_handshake_scheme, config->schemes, &config->scheme_count) ||
+        !usable(b, "cert_schemes", &b->cert_schemes, has_scheme, config->cert_schemes,
+                &config->cert_scheme_count)) {
+        KT_FAIL(CONFIG_SCHEMES);
     }
-    config->cert_schemes_wire.wire = kt_writer_span(&w);
     return NULL;
 }
 
@@ -184,7 +170,8 @@ static const struct kt_fault *check_credentials(struct kt_builder *b, const stru
             KT_FAIL(CONFIG_CREDENTIAL_UNUSABLE);
         }
     }
-    if (b->role == KT_SERVER && b->credential_count == 0 && !kt_config_asks(config, KT_ASK_CHOOSE_CREDENTIAL)) {
+    if (b->role == KT_SERVER && b->credential_count == 0 &&
+        !kt_config_asks(config, KT_ASK_CHOOSE_CREDENTIAL)) {
         kt_builder_blame(b, "credential", 0);
         KT_FAIL(CONFIG_CREDENTIAL_MISSING);
     }

@@ -22,9 +22,8 @@ struct kt_conn {
     /* shared by the halves */
     struct kt_link link;
     _Atomic(const struct kt_fault *) fault;
-    atomic_int alert_received;       /* -1: none */
-    atomic_bool connected;           /* set once, by the thread of the handshake */
-    atomic_uint_fast64_t rx_born_ms; /* of the peer's key, for the limits in seconds */
+    atomic_int alert_received; /* -1: none */
+    atomic_bool connected;     /* set once, by the thread of the handshake */
 
     /* receiving half */
     struct kt_rx rx;

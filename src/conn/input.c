@@ -34,7 +34,6 @@ static const struct kt_fault *on_alert(struct kt_conn *conn, uint8_t level, uint
     if (alert == KT_ALERT_CLOSE_NOTIFY && kt_conn_is_connected(conn)) {
         conn->in_closed = true;
         kt_link_set(&conn->link, KT_LINK_IN_CLOSED);
-        kt_link_clear(&conn->link, KT_LINK_ASK | KT_LINK_ASK_DUE | KT_LINK_ASKED);
         return NULL;
     }
     KT_FAIL(ALERT_RECEIVED);
@@ -54,7 +53,6 @@ static void note_connected(struct kt_conn *conn)
 
     if (kt_hs_is_connected(&conn->hs) && !kt_conn_is_connected(conn)) {
         conn->handshake_ms = (uint32_t)(kt_conn_now(conn) - conn->begun_ms);
-        atomic_store(&conn->rx_born_ms, conn->rx.epoch.born_ms);
         atomic_store(&conn->connected, true);
         kt_notify(&conn->hs.watch, &notice);
     }
@@ -64,7 +62,6 @@ static const struct kt_fault *on_message(struct kt_conn *conn, const struct kt_m
 {
     KT_TRY(kt_machine_take(&conn->hs, message));
     KT_TRY(kt_machine_run(&conn->hs));
-    atomic_store(&conn->rx_born_ms, conn->rx.epoch.born_ms);
     note_connected(conn);
     return NULL;
 }

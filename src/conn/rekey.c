@@ -12,6 +12,14 @@ struct change {
     enum kt_birth why;
 };
 
+/* What is owed. A peer that has closed is not asked and owes no answer, whatever was set before it was known. */
+static unsigned owed(const struct kt_conn *conn)
+{
+    unsigned bits = kt_link_bits(&conn->link);
+
+    return (bits & KT_LINK_IN_CLOSED) != 0 ? bits & ~(unsigned)(KT_LINK_ASK | KT_LINK_ASK_DUE | KT_LINK_ASKED) : bits;
+}
+
 static bool pace_allows(const struct kt_conn *conn, uint64_t now)
 {
     return conn->last_change_ms == 0 || now - conn->last_change_ms >= conn->hs.config->lifetime.min_gap_ms;
@@ -21,7 +29,7 @@ static bool pace_allows(const struct kt_conn *conn, uint64_t now)
 static bool peer_key_is_old(const struct kt_conn *conn, uint64_t now)
 {
     uint64_t max_ms = (uint64_t)conn->hs.config->lifetime.receiving.max_seconds * 1000;
-    uint64_t born = atomic_load(&conn->rx_born_ms);
+    uint64_t born = atomic_load(&conn->link.peer_key_born_ms);
 
     return max_ms != 0 && now >= born && now - born >= max_ms;
 }
@@ -58,31 +66,32 @@ static const struct kt_fault *decide_change(const struct kt_conn *conn, unsigned
     if ((bits & KT_LINK_SEND) != 0) {
         *change = (struct change){true, false, KT_BIRTH_CALLER};
     }
-    if ((bits & KT_LINK_ANSWER) != 0) {
+    /* The last epoch ignores requests (RFC 9846 section 4.7.3). */
+    if ((bits & KT_LINK_ANSWER) != 0 && conn->tx.epoch.number < KT_EPOCH_LAST) {
         *change = (struct change){true, false, KT_BIRTH_PEER};
     }
     add_request(conn, bits, now, change);
     return NULL;
 }
 
-/* What was owed is taken off before it is paid: a request that comes in between is owed anew, not lost. */
+/*
+ * What was owed is taken off before it is paid: a request that comes in between is owed anew, not lost. That we
+ * asked is set behind the message: an update of the peer that crosses it is not taken for the answer.
+ */
 static const struct kt_fault *change_keys(struct kt_conn *conn, unsigned bits, const struct change *change,
                                           uint64_t now)
 {
-    unsigned paid = bits & (KT_LINK_ANSWER | KT_LINK_SEND);
-
-    if (change->request) {
-        paid |= KT_LINK_ASK | KT_LINK_ASK_DUE | KT_LINK_WHY;
-    }
-    kt_link_clear(&conn->link, paid);
-    if (change->request) {
-        kt_link_set(&conn->link, KT_LINK_ASKED | (unsigned)change->why << KT_LINK_WHY_AT);
-        conn->asked_ms = now;
-    }
+    kt_link_clear(&conn->link, bits & (KT_LINK_ANSWER | KT_LINK_SEND));
     if (change->why != KT_BIRTH_PEER) {
         conn->last_change_ms = now;
     }
-    return kt_tx_key_update(&conn->tx, change->request, change->why, now);
+    KT_TRY(kt_tx_key_update(&conn->tx, change->request, change->why, now));
+    if (change->request) {
+        conn->asked_ms = now;
+        kt_link_swap(&conn->link, KT_LINK_ASK | KT_LINK_ASK_DUE | KT_LINK_WHY,
+                     KT_LINK_ASKED | (unsigned)change->why << KT_LINK_WHY_AT);
+    }
+    return NULL;
 }
 
 static bool answer_is_late(const struct kt_conn *conn, unsigned bits, uint64_t now)
@@ -103,6 +112,9 @@ static const struct kt_fault *pay_rekey(struct kt_conn *conn, unsigned bits)
     KT_TRY(decide_change(conn, bits, now, &change));
     if (change.wanted && kt_tx_can_update(&conn->tx)) {
         return change_keys(conn, bits, &change, now);
+    }
+    if (!change.wanted) {
+        kt_link_clear(&conn->link, bits & KT_LINK_ANSWER); /* ignored */
     }
     return NULL;
 }
@@ -128,7 +140,7 @@ static const struct kt_fault *pay_close(struct kt_conn *conn)
 
 static const struct kt_fault *pay(struct kt_conn *conn)
 {
-    unsigned bits = kt_link_bits(&conn->link);
+    unsigned bits = owed(conn);
 
     if ((bits & KT_LINK_OUT_CLOSED) != 0) {
         return NULL;
@@ -158,7 +170,7 @@ const struct kt_fault *kt_conn_pay(struct kt_conn *conn)
 
 bool kt_conn_owes(const struct kt_conn *conn)
 {
-    unsigned bits = kt_link_bits(&conn->link);
+    unsigned bits = owed(conn);
     struct change change;
 
     if ((bits & KT_LINK_OUT_CLOSED) != 0) {
@@ -185,7 +197,7 @@ const struct kt_fault *kt_conn_rekey(struct kt_conn *conn, enum kt_rekey what)
 
 unsigned kt_conn_pending_rekey(const struct kt_conn *conn)
 {
-    unsigned bits = kt_link_bits(&conn->link);
+    unsigned bits = owed(conn);
     unsigned pending = KT_PENDING_NONE;
 
     if ((bits & KT_LINK_OUT_CLOSED) != 0) {
@@ -214,31 +226,42 @@ static uint64_t request_deadline(const struct kt_conn *conn, unsigned bits)
     uint64_t paced = conn->last_change_ms == 0 ? 0 : conn->last_change_ms + lifetime->min_gap_ms;
     uint64_t due = UINT64_MAX;
 
-    if ((bits & KT_LINK_ASKED) != 0) {
-        return lifetime->answer_seconds == 0 ? UINT64_MAX : conn->asked_ms + (uint64_t)lifetime->answer_seconds * 1000;
-    }
-    if ((bits & KT_LINK_IN_CLOSED) != 0) {
+    if ((bits & (KT_LINK_ASKED | KT_LINK_IN_CLOSED)) != 0) {
         return UINT64_MAX;
     }
     if ((bits & KT_LINK_ASK_DUE) != 0) {
         return paced;
     }
     if (lifetime->receiving.max_seconds != 0) {
-        due = atomic_load(&conn->rx_born_ms) + (uint64_t)lifetime->receiving.max_seconds * 1000;
+        due = atomic_load(&conn->link.peer_key_born_ms) + (uint64_t)lifetime->receiving.max_seconds * 1000;
     }
     return due < paced ? paced : due;
 }
 
+static uint64_t answer_deadline(const struct kt_conn *conn, unsigned bits)
+{
+    uint64_t max_ms = (uint64_t)conn->hs.config->lifetime.answer_seconds * 1000;
+
+    return (bits & KT_LINK_ASKED) == 0 || max_ms == 0 ? UINT64_MAX : conn->asked_ms + max_ms;
+}
+
+/* What a tick could not do now is no reason for one: an owner would spin. Draining, or giving memory back, comes first.
+ */
 uint64_t kt_conn_deadline(const struct kt_conn *conn)
 {
     const struct kt_lifetime *lifetime = &conn->hs.config->lifetime;
-    unsigned bits = kt_link_bits(&conn->link);
+    unsigned bits = owed(conn);
+    uint64_t change = UINT64_MAX;
 
-    if (!kt_conn_is_connected(conn) || (bits & KT_LINK_OUT_CLOSED) != 0 || kt_conn_fault(conn) != NULL) {
+    if (!kt_conn_is_connected(conn) || (bits & KT_LINK_OUT_CLOSED) != 0 || kt_conn_fault(conn) != NULL || conn->lent) {
         return UINT64_MAX;
     }
-    return earlier(kt_epoch_deadline(&conn->tx.epoch, &lifetime->sending, lifetime->min_gap_ms, conn->last_change_ms),
-                   request_deadline(conn, bits));
+    if (kt_tx_can_update(&conn->tx)) {
+        change =
+            earlier(kt_epoch_deadline(&conn->tx.epoch, &lifetime->sending, lifetime->min_gap_ms, conn->last_change_ms),
+                    request_deadline(conn, bits));
+    }
+    return earlier(change, answer_deadline(conn, bits));
 }
 
 const struct kt_fault *kt_conn_tick(struct kt_conn *conn)

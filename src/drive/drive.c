@@ -143,11 +143,17 @@ static enum kt_io drain(struct kt_drive *d)
             return KT_IO_FAILED;
         }
     }
-    if (d->broken) {
-        return discard(d);
+    return d->broken ? discard(d) : KT_IO_DONE;
+}
+
+/* Nothing is going on: no buffer is kept for it. Not after each write, so that a stream allocates nothing. */
+static void rest(struct kt_drive *d)
+{
+    kt_conn_rest(d->conn, KT_RECEIVING);
+    if (pthread_mutex_trylock(&d->sending) == 0) {
+        kt_conn_rest(d->conn, KT_SENDING);
+        pthread_mutex_unlock(&d->sending);
     }
-    kt_conn_rest(d->conn, KT_SENDING);
-    return KT_IO_DONE;
 }
 
 static uint64_t now_ms(void)
@@ -263,10 +269,10 @@ static enum kt_io wait_input(struct kt_drive *d)
 {
     short events = POLLIN;
 
-    kt_conn_rest(d->conn, KT_RECEIVING);
     if (pay(d) == KT_IO_WANT_WRITE) {
         events |= POLLOUT;
     }
+    rest(d);
     if (kt_conn_fault(d->conn) != NULL) {
         return fail(d, kt_conn_fault(d->conn));
     }

@@ -113,15 +113,10 @@ static bool driver_hashes(const struct kt_row *row)
     return (row->flags & (KT_ROW_HASH_SELF | KT_ROW_NO_HASH)) == 0;
 }
 
-const struct kt_fault *kt_machine_take(struct kt_hs *hs, const struct kt_message *message)
+const struct kt_fault *kt_machine_take_row(struct kt_hs *hs, const struct kt_row *row, const struct kt_message *message)
 {
-    const struct kt_row *row = kt_row_find(hs->state, message->type);
     uint8_t next = KT_STATE_NONE;
 
-    tell_message(hs, KT_RECEIVING, message->whole);
-    if (row == NULL) {
-        KT_FAIL(MESSAGE_NOT_EXPECTED);
-    }
     if ((row->flags & KT_ROW_LAST_IN_RECORD) != 0 && !message->last_in_record) {
         KT_FAIL(MESSAGE_NOT_LAST);
     }
@@ -130,6 +125,17 @@ const struct kt_fault *kt_machine_take(struct kt_hs *hs, const struct kt_message
         kt_transcript_add(&hs->work->transcript, message->whole);
     }
     return move(hs, row, next);
+}
+
+const struct kt_fault *kt_machine_take(struct kt_hs *hs, const struct kt_message *message)
+{
+    const struct kt_row *row = kt_row_find(hs->state, message->type);
+
+    tell_message(hs, KT_RECEIVING, message->whole);
+    if (row == NULL) {
+        KT_FAIL(MESSAGE_NOT_EXPECTED);
+    }
+    return kt_machine_take_row(hs, row, message);
 }
 
 /* Sends what the step wrote. */

@@ -87,6 +87,10 @@ const struct kt_row *kt_row_find(uint8_t state, uint16_t on);
  */
 KT_MUST_USE const struct kt_fault *kt_machine_take(struct kt_hs *hs, const struct kt_message *message);
 
+/* The same with the row found already: checks its flags, runs its step, moves to a state it declares. */
+KT_MUST_USE const struct kt_fault *kt_machine_take_row(struct kt_hs *hs, const struct kt_row *row,
+                                                       const struct kt_message *message);
+
 /* Runs SEND and DO states and answered ASK states until the machine waits for a message, an answer or room. */
 KT_MUST_USE const struct kt_fault *kt_machine_run(struct kt_hs *hs);
 

@@ -129,12 +129,15 @@ static const struct kt_fault *make_credential(const struct kt_env *env, const st
 
 static bool names_are_sane(const char *const *names, size_t count)
 {
-    for (size_t i = 0; i < count && i < NAMES_MAX; i++) {
+    if (count < 1 || count > NAMES_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
         if (names[i] == NULL || names[i][0] == '\0' || strlen(names[i]) > 255) {
             return false;
         }
     }
-    return count >= 1 && count <= NAMES_MAX;
+    return true;
 }
 
 const struct kt_fault *kt_credential_ephemeral(const struct kt_env *env, const char *const *names,

@@ -62,22 +62,28 @@ static const struct kt_fault *carrier_protect(void *carrier, enum kt_direction d
     uint64_t now_ms = env->monotonic_ms(env->user);
 
     if (direction == KT_RECEIVING) {
+        atomic_store(&self->link->peer_key_born_ms, now_ms);
         return kt_rx_protect(self->rx, suite, secret, application, now_ms);
     }
     KT_TRY(not_busy(self));
     return kt_tx_protect(self->tx, suite, secret, application, now_ms);
 }
 
-/* An update that comes after a request of ours is taken for its answer: the epoch is born for our reason then. */
+/*
+ * An update that comes after a request of ours is taken for its answer: the epoch is born for our reason then. A
+ * request that the sending half makes meanwhile stays open.
+ */
 static const struct kt_fault *carrier_peer_updated(void *carrier, bool requested)
 {
     struct kt_carrier_tls *self = carrier;
     const struct kt_env *env = self->rx->watch.env;
     unsigned bits = kt_link_bits(self->link);
     enum kt_birth why = (bits & KT_LINK_ASKED) != 0 ? kt_link_why(bits) : KT_BIRTH_PEER;
+    uint64_t now_ms = env->monotonic_ms(env->user);
 
-    KT_TRY(kt_rx_next_epoch(self->rx, why, env->monotonic_ms(env->user)));
-    kt_link_clear(self->link, KT_LINK_ASKED);
+    KT_TRY(kt_rx_next_epoch(self->rx, why, now_ms));
+    atomic_store(&self->link->peer_key_born_ms, now_ms);
+    kt_link_clear(self->link, bits & KT_LINK_ASKED);
     if (requested) {
         kt_link_set(self->link, KT_LINK_ANSWER);
     }

@@ -1,5 +1,6 @@
 /*
- * link.h - the one atomic word between the two halves of a connection: what one owes, and the other pays.
+ * link.h - what the two halves of a connection share: one atomic word of what one owes and the other pays, and how
+ * old the peer's key is.
  *
  * Any thread may owe; only the sending half pays, before its next record (field rule R4).
  */
@@ -31,6 +32,7 @@ enum {
 
 struct kt_link {
     atomic_uint bits;
+    atomic_uint_fast64_t peer_key_born_ms; /* told by the receiving half before it takes KT_LINK_ASKED away */
 };
 
 static inline unsigned kt_link_bits(const struct kt_link *link)
@@ -51,6 +53,16 @@ static inline void kt_link_clear(struct kt_link *link, unsigned bits)
 static inline enum kt_birth kt_link_why(unsigned bits)
 {
     return (enum kt_birth)((bits & KT_LINK_WHY) >> KT_LINK_WHY_AT);
+}
+
+/* Both in one step: nobody sees, or adds to, what is between. */
+static inline void kt_link_swap(struct kt_link *link, unsigned clear, unsigned set)
+{
+    unsigned bits = kt_link_bits(link);
+
+    while (!atomic_compare_exchange_weak_explicit(&link->bits, &bits, (bits & ~clear) | set, memory_order_acq_rel,
+                                                  memory_order_acquire)) {
+    }
 }
 
 /* Owes an alert; the first one counts. */

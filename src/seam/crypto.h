@@ -35,16 +35,19 @@ struct kt_aead {
     uint8_t key_len;
     /* Full-size records one key may protect (RFC 9846 section 5.5); UINT64_MAX: never reached. */
     uint64_t max_records;
+    /* NULL when memory or the library fails. `key` is key_len bytes and is not kept. */
     struct kt_aead_key *(*key_new)(const struct kt_aead *aead, enum kt_direction direction, const uint8_t *key);
     /* A new key in the same object, without allocating. */
     KT_MUST_USE bool (*rekey)(struct kt_aead_key *k, const uint8_t *key);
     /*
      * Seals src_len bytes of src to dst (which may be src itself, but not overlap otherwise), then in place the
-     * tail_len bytes that already stand behind them in dst, and writes the tag behind those.
+     * tail_len bytes that already stand behind them in dst, and writes the tag behind those. After false dst holds
+     * nothing that may be sent.
      */
     KT_MUST_USE bool (*seal)(struct kt_aead_key *k, const uint8_t nonce[KT_NONCE_LEN], struct kt_span ad,
                              const uint8_t *src, size_t src_len, uint8_t *dst, size_t tail_len);
-    /* Opens len bytes (tag included) in place; false when they are not authentic, the bytes are then garbage. */
+    /* Opens len bytes (tag included) in place; false when they are not authentic (also when they are shorter than a
+     * tag), the bytes are then garbage. */
     KT_MUST_USE bool (*open)(struct kt_aead_key *k, const uint8_t nonce[KT_NONCE_LEN], struct kt_span ad,
                              uint8_t *bytes, size_t len);
     void (*release)(void *k); /* accepts NULL */
@@ -83,7 +86,7 @@ struct kt_crypto {
     const struct kt_group *const *groups; /* likewise */
     const uint16_t *schemes;              /* what can be verified, 0-ended */
 
-    /* The key of a certificate (DER). CERTIFICATE_UNPARSABLE, CERTIFICATE_KEY_UNSUPPORTED. */
+    /* The key of a certificate (DER), which is not kept. CERTIFICATE_UNPARSABLE, CERTIFICATE_KEY_UNSUPPORTED. */
     KT_MUST_USE const struct kt_fault *(*peer_key_new)(struct kt_span certificate, struct kt_peer_key **out);
     enum kt_key_kind (*peer_key_kind)(const struct kt_peer_key *key);
     /* True when `signature` over `content` is right for this key and scheme; false for anything else. */

@@ -46,8 +46,10 @@ static struct kt_config *build(struct loop *l, enum kt_role role, const struct l
 
     assert_null(kt_builder_new(role, &l->env.env, &b));
     kt_builder_crypto(b, kt_crypto_toy());
-    if (role == KT_SERVER || setup->client_credential) {
-        struct kt_credential *credential = loop_credential(l, KT_KEY_P256, role == KT_SERVER ? "server.example" : NULL);
+    if (role == KT_SERVER ? !setup->no_server_credential : setup->client_credential) {
+        uint8_t key = role == KT_SERVER ? setup->server_key : setup->client_key;
+        struct kt_credential *credential =
+            loop_credential(l, key != 0 ? key : KT_KEY_P256, role == KT_SERVER ? "server.example" : NULL);
 
         assert_null(kt_builder_credential(b, credential));
         kt_credential_unref(credential);

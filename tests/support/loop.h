@@ -43,6 +43,8 @@ struct loop_setup {
     void (*client)(struct kt_builder *b); /* more settings */
     void (*server)(struct kt_builder *b);
     bool client_credential;             /* the client has a certificate */
+    bool no_server_credential;          /* the server has none but what `server` gives it */
+    uint8_t server_key, client_key;     /* enum kt_key_kind of these certificates; 0: P-256 */
     const struct kt_lifetime *lifetime; /* of both sides */
     const char *server_name;            /* NULL: "server.example" */
     kt_observer *observer;

@@ -4,6 +4,8 @@
 #ifndef TEST_ENV_H
 #define TEST_ENV_H
 
+#include <stdatomic.h>
+
 #include <keyturn/env.h>
 
 struct test_env {
@@ -12,9 +14,10 @@ struct test_env {
     int64_t wall;
     uint64_t seed;
 
-    size_t live;       /* bytes allocated and not released */
-    size_t allocs;     /* allocations asked for */
-    size_t alloc_fail; /* the n-th allocation from the start fails; 0: none */
+    /* Memory may be used by several threads at once. */
+    atomic_size_t live;   /* bytes allocated and not released */
+    atomic_size_t allocs; /* allocations asked for */
+    size_t alloc_fail;    /* the n-th allocation from the start fails; 0: none */
     size_t randoms;
     size_t random_fail; /* likewise */
 

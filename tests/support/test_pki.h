@@ -90,11 +90,20 @@ enum test_key_form {
 
 struct test_bytes test_pem_certs(const struct test_cert *const *certs, size_t count);
 struct test_bytes test_pem_key(EVP_PKEY *key, enum test_key_form form, const char *password);
-struct test_bytes test_pem_crl(const struct test_cert *issuer, const struct test_cert *const *revoked, size_t n);
+struct test_bytes test_pem_crl(const struct test_cert *issuer, const struct test_cert *const *revoked,
+                               size_t n);
 /* certs[0] is the leaf with its key; the rest is its chain. */
 struct test_bytes test_pkcs12(const struct test_cert *const *certs, size_t count, const char *password);
 void test_bytes_free(struct test_bytes *bytes);
 struct kt_span test_bytes_span(const struct test_bytes *bytes);
+
+/*
+ * libcrypto's own memory, for tests that let it run out. Install before anything else is asked of libcrypto.
+ * The n-th allocation from the call of fail_at fails, and all after it until fail_at(0). Whether there was
+ * one to fail is told by fail_at, which resets it. One thread.
+ */
+void test_crypto_memory_install(void);
+bool test_crypto_memory_fail_at(size_t n);
 
 /* A new file under $TMPDIR or /tmp; the name is to be freed by test_file_remove, which deletes the file. */
 char *test_file(struct kt_span content);

@@ -50,21 +50,17 @@ KT_MUST_USE bool kt_libcrypto_peer_key_verify(const struct kt_peer_key *key, uin
                                               struct kt_span signature);
 void kt_libcrypto_peer_key_release(void *key);
 
-/* Errors stop at this border: what libcrypto noted while failing is dropped, the fault says enough. */
+/*
+ * Errors stop at this border: what libcrypto noted is dropped, the fault says enough. Also after success,
+ * because it notes what it could do without, such as the memory for a cache. One note counts: when memory was
+ * spent, whatever failed after it is no fault of the peer.
+ */
 static inline const struct kt_fault *kt_libcrypto_drained(const struct kt_fault *fault)
 {
-    if (KT_UNLIKELY(fault != NULL)) {
-        ERR_clear_error();
-    }
-    return fault;
-}
+    bool memory_spent = ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE;
 
-static inline bool kt_libcrypto_drained_ok(bool ok)
-{
-    if (KT_UNLIKELY(!ok)) {
-        ERR_clear_error();
-    }
-    return ok;
+    ERR_clear_error();
+    return fault != NULL && memory_spent ? KT_FAULT(MEMORY_SPENT) : fault;
 }
 
 #endif

@@ -29,7 +29,17 @@ static EVP_CIPHER_CTX *context_of(struct kt_aead_key *k)
     return (EVP_CIPHER_CTX *)(void *)k;
 }
 
-static struct kt_aead_key *key_new(const struct kt_aead *aead, enum kt_direction direction, const uint8_t *key)
+/* Not after success: once a record, and nothing there has anything to note. */
+static bool drained(bool ok)
+{
+    if (KT_UNLIKELY(!ok)) {
+        ERR_clear_error();
+    }
+    return ok;
+}
+
+static struct kt_aead_key *key_new(const struct kt_aead *aead, enum kt_direction direction,
+                                   const uint8_t *key)
 {
     const struct cipher *cipher = (const struct cipher *)(const void *)aead;
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
@@ -45,7 +55,7 @@ static struct kt_aead_key *key_new(const struct kt_aead *aead, enum kt_direction
 /* No cipher and no direction (-1): both stay, and nothing is allocated. */
 static bool rekey(struct kt_aead_key *k, const uint8_t *key)
 {
-    return kt_libcrypto_drained_ok(EVP_CipherInit_ex2(context_of(k), NULL, key, NULL, -1, NULL) == 1);
+    return drained(EVP_CipherInit_ex2(context_of(k), NULL, key, NULL, -1, NULL) == 1);
 }
 
 /* The only parameter is named once here: EVP's own helpers for the tag would look up more names. */
@@ -90,10 +100,9 @@ static bool seal(struct kt_aead_key *k, const uint8_t nonce[KT_NONCE_LEN], struc
     int n;
 
     name_tag(params, tag);
-    return kt_libcrypto_drained_ok(EVP_EncryptInit_ex2(ctx, NULL, NULL, nonce, NULL) == 1 && add_data(ctx, ad) &&
-                                   seal_body(ctx, src, src_len, dst, tail_len) &&
-                                   EVP_EncryptFinal_ex(ctx, tag, &n) == 1 &&
-                                   EVP_CIPHER_CTX_get_params(ctx, params) == 1);
+    return drained(EVP_EncryptInit_ex2(ctx, NULL, NULL, nonce, NULL) == 1 && add_data(ctx, ad) &&
+                   seal_body(ctx, src, src_len, dst, tail_len) && EVP_EncryptFinal_ex(ctx, tag, &n) == 1 &&
+                   EVP_CIPHER_CTX_get_params(ctx, params) == 1);
 }
 
 static bool open(struct kt_aead_key *k, const uint8_t nonce[KT_NONCE_LEN], struct kt_span ad, uint8_t *bytes,
@@ -109,9 +118,9 @@ static bool open(struct kt_aead_key *k, const uint8_t nonce[KT_NONCE_LEN], struc
     }
     text_len = len - KT_TAG_LEN;
     name_tag(params, bytes + text_len);
-    return kt_libcrypto_drained_ok(EVP_DecryptInit_ex2(ctx, NULL, NULL, nonce, params) == 1 && add_data(ctx, ad) &&
-                                   (text_len == 0 || EVP_DecryptUpdate(ctx, bytes, &n, bytes, (int)text_len) == 1) &&
-                                   EVP_DecryptFinal_ex(ctx, bytes + text_len, &n) == 1);
+    return drained(EVP_DecryptInit_ex2(ctx, NULL, NULL, nonce, params) == 1 && add_data(ctx, ad) &&
+                   (text_len == 0 || EVP_DecryptUpdate(ctx, bytes, &n, bytes, (int)text_len) == 1) &&
+                   EVP_DecryptFinal_ex(ctx, bytes + text_len, &n) == 1);
 }
 
 static void release(void *k)

@@ -89,7 +89,7 @@ static const struct kt_fault *agree(EC_KEY *pair, struct kt_span peer_share, str
 
 static const struct kt_fault *start(const struct kt_group *group, struct kt_kex **out, uint8_t *share)
 {
-    EC_KEY *pair;
+    EC_KEY *pair = NULL;
 
     KT_TRY(kt_libcrypto_drained(pair_new(group, &pair, share)));
     *out = (struct kt_kex *)(void *)pair;
@@ -100,7 +100,7 @@ static const struct kt_fault *respond(const struct kt_group *group, struct kt_sp
                                       struct kt_secret *secret)
 {
     const struct kt_fault *fault;
-    EC_KEY *pair;
+    EC_KEY *pair = NULL;
 
     KT_TRY(kt_libcrypto_drained(pair_new(group, &pair, share)));
     fault = agree(pair, peer_share, secret);

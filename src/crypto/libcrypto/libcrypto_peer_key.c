@@ -59,7 +59,7 @@ static EC_KEY *ec_new(const struct kt_spki *spki)
     return ec;
 }
 
-static bool fill(struct kt_peer_key *key, const struct kt_spki *spki)
+static const struct kt_fault *fill(struct kt_peer_key *key, const struct kt_spki *spki)
 {
     key->kind = spki->kind;
     key->pss_digest = spki->pss_digest;
@@ -67,37 +67,46 @@ static bool fill(struct kt_peer_key *key, const struct kt_spki *spki)
     case KT_KEY_RSA:
     case KT_KEY_RSA_PSS:
         key->u.rsa = rsa_new(spki);
-        return key->u.rsa != NULL;
+        return key->u.rsa == NULL ? KT_FAULT(CERTIFICATE_KEY_UNSUPPORTED) : NULL;
     case KT_KEY_P256:
     case KT_KEY_P384:
     case KT_KEY_P521:
         key->u.ec = ec_new(spki);
-        return key->u.ec != NULL;
+        return key->u.ec == NULL ? KT_FAULT(CERTIFICATE_KEY_UNSUPPORTED) : NULL;
     case KT_KEY_ED25519:
-        key->u.ed25519 = EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, spki->point.p, spki->point.len);
-        return key->u.ed25519 != NULL;
+        /* Any 32 bytes are taken here, and no signature fits those that are no point. */
+        key->u.ed25519 =
+            EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, spki->point.p, spki->point.len);
+        return key->u.ed25519 == NULL ? KT_FAULT(CRYPTO_FAILED) : NULL;
     case KT_KEY_NONE:
         break;
     }
-    return false;
+    KT_FAIL(CERTIFICATE_KEY_UNSUPPORTED);
+}
+
+static const struct kt_fault *key_new(const struct kt_spki *spki, struct kt_peer_key **out)
+{
+    struct kt_peer_key *key = OPENSSL_zalloc(sizeof *key);
+    const struct kt_fault *fault;
+
+    if (key == NULL) {
+        KT_FAIL(MEMORY_SPENT);
+    }
+    fault = fill(key, spki);
+    if (fault != NULL) {
+        OPENSSL_free(key);
+        return fault;
+    }
+    *out = key;
+    return NULL;
 }
 
 const struct kt_fault *kt_libcrypto_peer_key_new(struct kt_span certificate, struct kt_peer_key **out)
 {
     struct kt_spki spki;
-    struct kt_peer_key *key;
 
     KT_TRY(kt_spki_read(certificate, &spki));
-    key = OPENSSL_zalloc(sizeof *key);
-    if (key == NULL) {
-        return kt_libcrypto_drained(KT_FAULT(MEMORY_SPENT));
-    }
-    if (!fill(key, &spki)) {
-        OPENSSL_free(key);
-        return kt_libcrypto_drained(KT_FAULT(CERTIFICATE_KEY_UNSUPPORTED));
-    }
-    *out = key;
-    return NULL;
+    return kt_libcrypto_drained(key_new(&spki, out));
 }
 
 enum kt_key_kind kt_libcrypto_peer_key_kind(const struct kt_peer_key *key)

@@ -117,11 +117,14 @@ bool kt_libcrypto_peer_key_verify(const struct kt_peer_key *key, uint16_t scheme
                                   struct kt_span signature)
 {
     const struct kt_scheme_facts *facts = kt_scheme_facts(scheme);
+    bool right;
 
     if (facts == NULL || facts->key != key->kind || signature.len == 0 || signature.len > INT_MAX) {
         return false;
     }
-    return kt_libcrypto_drained_ok(verify(key, facts, content, signature));
+    right = verify(key, facts, content, signature);
+    ERR_clear_error();
+    return right;
 }
 
 static bool can_digest(uint8_t digest)

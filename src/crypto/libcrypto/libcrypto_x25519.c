@@ -104,7 +104,7 @@ static const struct kt_fault *agree(EVP_PKEY *pair, struct kt_span peer_share, s
 
 static const struct kt_fault *start(const struct kt_group *group, struct kt_kex **out, uint8_t *share)
 {
-    EVP_PKEY *pair;
+    EVP_PKEY *pair = NULL;
 
     (void)group;
     KT_TRY(kt_libcrypto_drained(pair_new(&pair, share)));
@@ -116,7 +116,7 @@ static const struct kt_fault *respond(const struct kt_group *group, struct kt_sp
                                       struct kt_secret *secret)
 {
     const struct kt_fault *fault;
-    EVP_PKEY *pair;
+    EVP_PKEY *pair = NULL;
 
     (void)group;
     KT_TRY(kt_libcrypto_drained(pair_new(&pair, share)));
@@ -148,7 +148,7 @@ static const struct kt_group x25519 = {
 /* Making a pair is the proof: the name alone may be known and the algorithm be switched off. */
 const struct kt_group *kt_libcrypto_x25519_probe(void)
 {
-    EVP_PKEY *pair;
+    EVP_PKEY *pair = NULL;
 
     pattern = EVP_PKEY_CTX_new_from_name(NULL, "X25519", NULL);
     pair = pattern == NULL ? NULL : generate();

@@ -303,12 +303,8 @@ static const struct kt_fault *agree(const struct kt_group *group, uint64_t expon
 
 static const struct kt_fault *kex_start(const struct kt_group *group, struct kt_kex **out, uint8_t *share)
 {
-    struct kt_kex *kex;
+    struct kt_kex *kex = fails_now() ? NULL : malloc(sizeof *kex);
 
-    if (fails_now()) {
-        KT_FAIL(CRYPTO_FAILED);
-    }
-    kex = malloc(sizeof *kex);
     if (kex == NULL) {
         KT_FAIL(MEMORY_SPENT);
     }
@@ -388,13 +384,10 @@ static const struct kt_fault *peer_key_new(struct kt_span certificate, struct kt
     struct kt_peer_key *key;
     uint8_t kind;
 
-    if (fails_now()) {
-        KT_FAIL(CRYPTO_FAILED);
-    }
     if (certificate.len == 0) {
         KT_FAIL(CERTIFICATE_UNPARSABLE);
     }
-    key = malloc(sizeof *key);
+    key = fails_now() ? NULL : malloc(sizeof *key);
     if (key == NULL) {
         KT_FAIL(MEMORY_SPENT);
     }

@@ -1,0 +1,151 @@
+#include "serve_options.h"
+
+#include <string.h>
+
+#include "report.h"
+
+enum { WORKERS_MAX = 256 };
+
+static void name_app(struct kt_serve_options *own, const struct kt_app *app)
+{
+    own->app = app;
+    own->apps++;
+}
+
+static const char *set_listen(void *target, const char *value)
+{
+    char host[256], port[32];
+
+    ((struct kt_serve_options *)target)->listen = value;
+    return kt_options_address(value, host, port) ? NULL : "is not ADDR:PORT, [V6]:PORT or :PORT";
+}
+
+static const char *set_echo(void *target, const char *value)
+{
+    (void)value;
+    name_app(target, &kt_app_echo);
+    return NULL;
+}
+
+static const char *set_sink(void *target, const char *value)
+{
+    (void)value;
+    name_app(target, &kt_app_sink);
+    return NULL;
+}
+
+static const char *set_source(void *target, const char *value)
+{
+    struct kt_serve_options *own = target;
+
+    name_app(own, &kt_app_source);
+    return kt_options_number(value, UINT64_MAX, &own->source_bytes) ? NULL : "is not a number of bytes";
+}
+
+static const char *set_www(void *target, const char *value)
+{
+    struct kt_serve_options *own = target;
+
+    name_app(own, &kt_app_www);
+    own->www = value;
+    return NULL;
+}
+
+static const char *set_forward(void *target, const char *value)
+{
+    struct kt_serve_options *own = target;
+    char host[256], port[32];
+
+    name_app(own, &kt_app_forward);
+    own->backend = value;
+    return kt_options_address(value, host, port) ? NULL : "is not ADDR:PORT or [V6]:PORT";
+}
+
+static const char *set_ephemeral_out(void *target, const char *value)
+{
+    ((struct kt_serve_options *)target)->ephemeral_out = value;
+    return NULL;
+}
+
+static const char *set_client_ca(void *target, const char *value)
+{
+    ((struct kt_serve_options *)target)->client_ca = value;
+    return NULL;
+}
+
+static const char *set_client_auth(void *target, const char *value)
+{
+    struct kt_serve_options *own = target;
+
+    own->client_auth_given = true;
+    own->client_auth = strcmp(value, "request") == 0 ? KT_CLIENT_AUTH_REQUEST : KT_CLIENT_AUTH_REQUIRE;
+    return own->client_auth == KT_CLIENT_AUTH_REQUEST || strcmp(value, "require") == 0
+               ? NULL
+               : "is neither request nor require";
+}
+
+static const char *set_workers(void *target, const char *value)
+{
+    struct kt_serve_options *own = target;
+
+    return kt_options_number(value, WORKERS_MAX, &own->workers) && own->workers > 0 ? NULL
+                                                                                    : "is not a number from 1 to 256";
+}
+
+static const char *set_control(void *target, const char *value)
+{
+    ((struct kt_serve_options *)target)->control = value;
+    return NULL;
+}
+
+static const struct kt_option table[] = {
+    {"listen", "ADDR:PORT", "where to accept connections; port 0 takes any and says which", set_listen},
+    {"echo", NULL, "send back what comes", set_echo},
+    {"www", "DIR", "serve the files of a folder by HTTP/1.1", set_www},
+    {"forward", "ADDR:PORT", "pass the data on to a plain TCP server, and its answers back", set_forward},
+    {"sink", NULL, "read and discard", set_sink},
+    {"source", "BYTES", "send that many bytes (byte i is i mod 256), then close", set_source},
+    {"ephemeral-out", "FILE", "write the certificate made when none was given, as PEM", set_ephemeral_out},
+    {"client-ca", "FILE", "verify the certificates of clients with these authorities", set_client_ca},
+    {"client-auth", "request|require", "whether a client needs one (require)", set_client_auth},
+    {"workers", "N", "threads (as many as there are cores)", set_workers},
+    {"control", "PATH", "a socket for the commands status epochs update update-both reload stop", set_control},
+    {NULL, NULL, NULL, NULL},
+};
+
+static enum kt_exit check(const struct kt_options *common, const struct kt_serve_options *own)
+{
+    if (own->listen == NULL) {
+        return kt_report_usage("serve", "--listen ADDR:PORT is needed");
+    }
+    if (own->apps != 1) {
+        return kt_report_usage("serve", "one of --echo, --www, --forward, --sink and --source is needed");
+    }
+    if (own->client_auth_given && own->client_ca == NULL) {
+        return kt_report_usage("serve", "--client-auth needs --client-ca");
+    }
+    if (own->ephemeral_out != NULL && common->credential_count > 0) {
+        return kt_report_usage("serve", "--ephemeral-out makes no sense with a certificate of one's own");
+    }
+    return KT_EXIT_NONE;
+}
+
+enum kt_exit kt_serve_options_parse(struct kt_options *common, struct kt_serve_options *own, int argc, char **argv)
+{
+    const struct kt_option_command command = {
+        .name = "serve",
+        .usage = "--listen ADDR:PORT --echo|--www DIR|--forward ADDR:PORT|--sink|--source BYTES",
+        .summary = "Serves TLS 1.3 on many connections at once.",
+        .own = table,
+        .target = own,
+    };
+    int first;
+    enum kt_exit exit;
+
+    *own = (struct kt_serve_options){.client_auth = KT_CLIENT_AUTH_REQUIRE};
+    exit = kt_options_parse(common, &command, argc, argv, &first);
+    if (exit == KT_EXIT_NONE && first < argc) {
+        exit = kt_report_usage("serve", "\"%s\" is no option", argv[first]);
+    }
+    return exit == KT_EXIT_NONE ? check(common, own) : exit;
+}

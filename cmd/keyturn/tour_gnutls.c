@@ -1,0 +1,152 @@
+/*
+ * The command-line peers of GnuTLS. The client takes commands among its data, ^rekey1^ for its own key and ^rekey^ for
+ * both; the server has none, it only answers.
+ */
+#include <dirent.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tour_peer.h"
+
+static const char package[] = "gnutls-bin";
+static const char priority[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3";
+
+static bool client_start(struct kt_side *side, const struct kt_side *server)
+{
+    struct kt_path authority = kt_side_authority(server);
+    char port[16];
+    const char *const argv[] = {
+        "gnutls-cli",
+        "--inline-commands",
+        "--x509cafile",
+        authority.text,
+        "--sni-hostname=localhost",
+        "--verify-hostname=localhost",
+        "--priority",
+        priority,
+        "--port",
+        port,
+        "127.0.0.1",
+        NULL,
+    };
+
+    (void)snprintf(port, sizeof port, "%u", server->port);
+    return kt_side_start(side, argv, true, package);
+}
+
+static bool client_connected(struct kt_side *side)
+{
+    return kt_child_expect(&side->child, side->data, "- Simple Client Mode:\n\n", side->place->deadline_ms) != NULL ||
+           kt_side_fail_saying(side, "no handshake");
+}
+
+static bool client_update(struct kt_side *side, bool both)
+{
+    return kt_side_send(side, both ? "^rekey^\n" : "^rekey1^\n") &&
+           (kt_child_expect_line(&side->child, side->data, "- Rekey was completed", side->place->deadline_ms) != NULL ||
+            kt_side_fail_saying(side, "does not change its key"));
+}
+
+static bool client_close(struct kt_side *side)
+{
+    kt_child_close_in(&side->child);
+    return kt_child_wait(&side->child, side->place->deadline_ms) == 0 || kt_side_fail_saying(side, "does not end well");
+}
+
+/* Whether a process has the socket with this inode number. */
+static bool has_socket(pid_t pid, unsigned long inode)
+{
+    char folder[32], wanted[40], name[PATH_MAX];
+    bool found = false;
+    struct dirent *entry;
+    DIR *fds;
+
+    (void)snprintf(folder, sizeof folder, "/proc/%d/fd", (int)pid);
+    (void)snprintf(wanted, sizeof wanted, "socket:[%lu]", inode);
+    fds = opendir(folder);
+    while (fds != NULL && !found && (entry = readdir(fds)) != NULL) {
+        ssize_t len = readlinkat(dirfd(fds), entry->d_name, name, sizeof name - 1);
+
+        name[len > 0 ? len : 0] = '\0';
+        found = strcmp(name, wanted) == 0;
+    }
+    if (fds != NULL) {
+        closedir(fds);
+    }
+    return found;
+}
+
+/* gnutls-serv takes any port when told 0, and does not say which; the kernel does. 0: none. */
+static unsigned listening_port(pid_t pid)
+{
+    enum { LISTENING = 0x0a };
+    FILE *table = fopen("/proc/net/tcp", "re");
+    unsigned found = 0;
+    char line[512];
+
+    while (table != NULL && found == 0 && fgets(line, sizeof line, table) != NULL) {
+        unsigned port, state;
+        unsigned long inode;
+
+        if (sscanf(line, " %*d: %*x:%x %*x:%*x %x %*s %*s %*s %*s %*s %lu", &port, &state, &inode) == 3 &&
+            state == LISTENING && has_socket(pid, inode)) {
+            found = port;
+        }
+    }
+    if (table != NULL) {
+        (void)fclose(table);
+    }
+    return found;
+}
+
+static bool server_start(struct kt_side *side, const struct kt_side *server)
+{
+    struct kt_path cert = kt_place_path(side->place, KT_TOUR_STOCK_CERT);
+    struct kt_path key = kt_place_path(side->place, KT_TOUR_STOCK_KEY);
+    const char *const argv[] = {
+        "gnutls-serv",    "--echo",  "--disable-client-cert", "--priority", priority, "--port", "0",
+        "--x509certfile", cert.text, "--x509keyfile",         key.text,     NULL,
+    };
+
+    (void)server;
+    if (!kt_side_start(side, argv, true, package)) {
+        return false;
+    }
+    if (kt_child_expect(&side->child, side->data, "IPv4 0.0.0.0 port 0...done", side->place->deadline_ms) == NULL) {
+        return kt_side_fail_saying(side, "does not listen");
+    }
+    side->port = listening_port(side->child.pid);
+    return side->port != 0 || kt_side_fail(side, "the port of gnutls-serv is not in /proc/net/tcp");
+}
+
+static bool server_connected(struct kt_side *side)
+{
+    return kt_child_expect_line(&side->child, side->data, "- Description: (TLS1.3", side->place->deadline_ms) != NULL ||
+           kt_side_fail_saying(side, "no handshake");
+}
+
+/* It serves on and says nothing about the end; that our side saw its close_notify is what can be known. */
+static bool server_closed(struct kt_side *side)
+{
+    (void)side;
+    return true;
+}
+
+const struct kt_peer kt_peer_client_gnutls = {
+    .name = "gnutls",
+    .start = client_start,
+    .connected = client_connected,
+    .update = client_update,
+    .close = client_close,
+};
+
+const struct kt_peer kt_peer_server_gnutls = {
+    .name = "gnutls",
+    .echoes = true,
+    .start = server_start,
+    .connected = server_connected,
+    .closed = server_closed,
+};

@@ -1,0 +1,128 @@
+#include "tour_show.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { NAME_WIDTH = 9, CELL_WIDTH = 12 };
+
+void kt_show_head(void)
+{
+    printf("%-*s%-*s%-*s", NAME_WIDTH, "client", NAME_WIDTH, "server", NAME_WIDTH, "version");
+    for (unsigned verb = 0; verb < KT_VERB_COUNT; verb++) {
+        printf("%*s", CELL_WIDTH, kt_verb_name((enum kt_verb)verb));
+    }
+    printf("\n");
+    (void)fflush(stdout);
+}
+
+static void show_cell(const struct kt_cell *cell, bool colour)
+{
+    static const char *const colours[] = {"", "\033[32m", "\033[1;31m"};
+    char text[32] = "-";
+
+    if (cell->wanted && cell->result == KT_RESULT_PASS) {
+        (void)snprintf(text, sizeof text, "pass %.*f ms", cell->ms < 9.95 ? 1 : 0, cell->ms);
+    } else if (cell->wanted && cell->result == KT_RESULT_FAIL) {
+        (void)snprintf(text, sizeof text, "FAIL");
+    }
+    printf("%s%*s%s", colour ? colours[cell->wanted ? cell->result : KT_RESULT_NONE] : "", CELL_WIDTH, text,
+           colour ? "\033[0m" : "");
+}
+
+void kt_show_row(const struct kt_row *row, bool colour)
+{
+    printf("%-*s%-*s%-*s", NAME_WIDTH, row->client->name, NAME_WIDTH, row->server->name, NAME_WIDTH, row->version);
+    for (unsigned verb = 0; verb < KT_VERB_COUNT; verb++) {
+        show_cell(&row->cells[verb], colour);
+    }
+    printf("\n");
+    (void)fflush(stdout);
+}
+
+static unsigned show_failures(const struct kt_row *row, unsigned *passed)
+{
+    unsigned failed = 0;
+
+    for (unsigned verb = 0; verb < KT_VERB_COUNT; verb++) {
+        const struct kt_cell *cell = &row->cells[verb];
+        char name[64];
+
+        if (!cell->wanted || cell->result == KT_RESULT_NONE) {
+            continue;
+        }
+        if (cell->result == KT_RESULT_PASS) {
+            ++*passed;
+            continue;
+        }
+        kt_row_cell_name(row, (enum kt_verb)verb, name, sizeof name);
+        printf("%s%s: %s\n", failed == 0 ? "\n" : "", name, cell->note);
+        failed++;
+    }
+    return failed;
+}
+
+unsigned kt_show_end(const struct kt_row *rows, size_t count, uint64_t ms)
+{
+    unsigned failed = 0, passed = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        failed += show_failures(&rows[i], &passed);
+    }
+    printf("\n%u passed, %u failed, in %.1f s\n", passed, failed, (double)ms / 1000);
+    (void)fflush(stdout);
+    return failed;
+}
+
+/* Names of programs, versions and verbs are plain words of ours; the version alone was read from a child. */
+static void put_string(FILE *file, const char *name, const char *text)
+{
+    fprintf(file, "\"%s\":\"", name);
+    for (; *text != '\0'; text++) {
+        unsigned char c = (unsigned char)*text;
+
+        if (c == '"' || c == '\\') {
+            fprintf(file, "\\%c", c);
+        } else if (c < ' ' || c >= 0x7f) {
+            fprintf(file, "\\u%04x", c);
+        } else {
+            fputc(c, file);
+        }
+    }
+    fputs("\",", file);
+}
+
+static void put_cell(FILE *file, const struct kt_row *row, enum kt_verb verb, bool first)
+{
+    const struct kt_cell *cell = &row->cells[verb];
+
+    fputs(first ? "\n{" : ",\n{", file);
+    put_string(file, "client", row->client->name);
+    put_string(file, "server", row->server->name);
+    put_string(file, "version", row->version);
+    put_string(file, "verb", kt_verb_name(verb));
+    put_string(file, "result", cell->result == KT_RESULT_PASS ? "pass" : "fail");
+    put_string(file, "note", cell->note);
+    fprintf(file, "\"ms\":%.3f}", cell->ms);
+}
+
+bool kt_show_json(const struct kt_row *rows, size_t count, const char *path)
+{
+    FILE *file = fopen(path, "we");
+    bool first = true, failed;
+
+    if (file == NULL) {
+        return false;
+    }
+    fputs("{\"cells\":[", file);
+    for (size_t i = 0; i < count; i++) {
+        for (unsigned verb = 0; verb < KT_VERB_COUNT; verb++) {
+            if (rows[i].cells[verb].wanted && rows[i].cells[verb].result != KT_RESULT_NONE) {
+                put_cell(file, &rows[i], (enum kt_verb)verb, first);
+                first = false;
+            }
+        }
+    }
+    fputs("\n]}\n", file);
+    failed = ferror(file) != 0;
+    return fclose(file) == 0 && !failed;
+}

@@ -1,0 +1,197 @@
+/* One reader and one writer thread per side, no lock, both directions full, both sides changing keys all the time. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "registry/registry.h"
+#include "support/loop.h"
+
+enum { BYTES = 8 << 20, BLOCK = 4000 };
+
+static struct loop l;
+
+struct side {
+    struct kt_conn *conn;
+    int in, out;
+    uint8_t salt; /* what it sends */
+    uint64_t received;
+    bool closed;
+    const struct kt_fault *fault; /* first of any call */
+    atomic_bool asked;
+    atomic_bool asked_twice;
+    atomic_uint updates;
+};
+
+static struct side sides[2];
+
+static void watch(void *user, const struct kt_conn *conn, const struct kt_notice *notice)
+{
+    struct side *side = &sides[conn == l.client ? KT_CLIENT : KT_SERVER];
+
+    (void)user;
+    if (notice->kind == KT_NOTICE_EPOCH && notice->direction == KT_RECEIVING) {
+        atomic_store(&side->asked, false);
+    }
+    if (notice->kind != KT_NOTICE_MESSAGE || notice->direction != KT_SENDING) {
+        return;
+    }
+    atomic_fetch_add(&side->updates, 1);
+    if (notice->u.message.body.p[4] == 1 && atomic_exchange(&side->asked, true)) {
+        atomic_store(&side->asked_twice, true);
+    }
+}
+
+static uint8_t letter(uint8_t salt, uint64_t at)
+{
+    return (uint8_t)(salt + at * 7 + (at >> 9));
+}
+
+static bool write_all(struct side *side)
+{
+    const uint8_t *out;
+    size_t len;
+
+    while ((out = kt_conn_out(side->conn, &len)) != NULL) {
+        ssize_t n = write(side->out, out, len < 1500 ? len : 1500);
+
+        if (n <= 0 || kt_conn_out_done(side->conn, (size_t)n) != NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void *writer(void *user)
+{
+    struct side *side = user;
+    uint8_t block[BLOCK];
+    uint64_t sent = 0;
+    bool good = true;
+
+    for (unsigned turn = 0; good && sent < BYTES; turn++) {
+        size_t want = BYTES - sent < BLOCK ? (size_t)(BYTES - sent) : BLOCK;
+        size_t taken = 0;
+
+        for (size_t i = 0; i < want; i++) {
+            block[i] = letter(side->salt, sent + i);
+        }
+        if (turn % 2 == 0) {
+            good = kt_conn_rekey(side->conn, turn % 4 == 0 ? KT_REKEY_BOTH : KT_REKEY_SEND) == NULL;
+        }
+        good = good && kt_conn_send(side->conn, block, want, &taken) == NULL && write_all(side);
+        sent += taken;
+        (void)kt_conn_half_status(side->conn, KT_SENDING);
+        (void)kt_conn_deadline(side->conn);
+        (void)kt_conn_epoch(side->conn, KT_SENDING);
+    }
+    good = good && kt_conn_tick(side->conn) == NULL && kt_conn_close(side->conn) == NULL && write_all(side);
+    if (!good) {
+        side->fault = kt_conn_fault(side->conn);
+    }
+    (void)shutdown(side->out, SHUT_WR);
+    return NULL;
+}
+
+static bool check_data(struct side *side)
+{
+    uint8_t other = sides[side == &sides[0] ? 1 : 0].salt;
+    const uint8_t *data;
+    size_t len;
+
+    while ((data = kt_conn_read(side->conn, &len)) != NULL) {
+        for (size_t i = 0; i < len; i++) {
+            if (data[i] != letter(other, side->received + i)) {
+                return false;
+            }
+        }
+        side->received += len;
+        if (kt_conn_read_done(side->conn, len) != NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void *reader(void *user)
+{
+    struct side *side = user;
+    bool good = true;
+
+    for (unsigned turn = 0; good; turn++) {
+        size_t room;
+        uint8_t *in = kt_conn_in(side->conn, &room);
+        ssize_t n = in == NULL ? 0 : read(side->in, in, room < 3000 ? room : 3000);
+
+        if (n <= 0) {
+            break;
+        }
+        good = kt_conn_in_done(side->conn, (size_t)n) == NULL && check_data(side);
+        if (turn % 50 == 0) {
+            (void)!kt_conn_rekey(side->conn, KT_REKEY_BOTH); /* may come after the close of our own writer */
+        }
+        (void)kt_conn_pending_rekey(side->conn);
+        (void)kt_conn_epoch(side->conn, KT_RECEIVING);
+        (void)kt_conn_facts(side->conn);
+    }
+    side->closed = (kt_conn_half_status(side->conn, KT_RECEIVING) & KT_IN_CLOSED) != 0;
+    return NULL;
+}
+
+static struct kt_lifetime life;
+
+static void run_threads(void)
+{
+    pthread_t threads[4];
+    int up[2], down[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, up), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, down), 0);
+    sides[KT_CLIENT] = (struct side){.conn = l.client, .in = down[1], .out = up[0], .salt = 1};
+    sides[KT_SERVER] = (struct side){.conn = l.server, .in = up[1], .out = down[0], .salt = 2};
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, i % 2 == 0 ? reader : writer, &sides[i / 2]), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    for (int i = 0; i < 2; i++) {
+        close(up[i]);
+        close(down[i]);
+    }
+}
+
+static void both_halves_of_both_sides_run_at_once(void **user)
+{
+    (void)user;
+    life = (struct kt_lifetime){
+        .sending = {.max_records = 9}, .receiving = {.max_records = 11}, .answer_seconds = 60, .peer_budget = 1000};
+    loop_open(&l, &(struct loop_setup){.lifetime = &life, .observer = watch});
+    loop_handshake(&l);
+    run_threads();
+    for (int i = 0; i < 2; i++) {
+        assert_null(kt_conn_fault(sides[i].conn));
+        assert_null(sides[i].fault);
+        assert_int_equal(sides[i].received, BYTES);
+        assert_true(sides[i].closed);
+        assert_false(atomic_load(&sides[i].asked_twice));
+        assert_true(atomic_load(&sides[i].updates) > 500);
+        assert_true(kt_conn_epoch(sides[i].conn, KT_SENDING).number > 500);
+    }
+    loop_close(&l);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(both_halves_of_both_sides_run_at_once),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,228 @@
+/* Scenarios that together take every row of every table to every state it declares. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "hs/machine.h"
+#include "support/tap.h"
+
+static struct loop l;
+static struct tap tap;
+static bool moved[KT_STATE_COUNT][KT_STATE_COUNT];
+static bool post[2][256];
+
+static uint8_t state_named(const char *name)
+{
+    for (uint8_t state = 0; state < KT_STATE_COUNT; state++) {
+        if (strcmp(kt_state_name(state), name) == 0) {
+            return state;
+        }
+    }
+    fail();
+    return 0;
+}
+
+static void record(void *user, const struct kt_conn *conn, const struct kt_notice *notice)
+{
+    (void)user;
+    if (notice->kind == KT_NOTICE_STATE) {
+        moved[state_named(notice->u.state.from)][state_named(notice->u.state.to)] = true;
+    }
+    if (notice->kind == KT_NOTICE_MESSAGE && notice->direction == KT_RECEIVING && kt_conn_is_connected(conn)) {
+        post[kt_conn_facts(conn).role][notice->u.message.type] = true;
+    }
+}
+
+static void run(struct loop_setup setup)
+{
+    setup.observer = record;
+    tap_open(&tap, &l, &setup);
+    loop_handshake(&l);
+    tap_close(&tap);
+}
+
+static void plain(void **user)
+{
+    (void)user;
+    run((struct loop_setup){0});
+}
+
+static void no_share(struct kt_builder *b)
+{
+    assert_null(kt_builder_key_shares(b, 0));
+}
+
+static void retry(void **user)
+{
+    (void)user;
+    run((struct loop_setup){.client = no_share});
+}
+
+static void request(struct kt_builder *b)
+{
+    kt_builder_client_auth(b, KT_CLIENT_AUTH_REQUEST);
+}
+
+static void client_certificate(void **user)
+{
+    (void)user;
+    run((struct loop_setup){.server = request, .client_credential = true});
+}
+
+static void no_client_certificate(void **user)
+{
+    (void)user;
+    run((struct loop_setup){.server = request});
+}
+
+static void ask_config(struct kt_builder *b)
+{
+    assert_null(kt_builder_ask(b, KT_ASK_CHOOSE_CONFIG));
+}
+
+static void asked_for_the_configuration(void **user)
+{
+    (void)user;
+    run((struct loop_setup){.server = ask_config});
+}
+
+static void ask_credential(struct kt_builder *b)
+{
+    assert_null(kt_builder_ask(b, KT_ASK_CHOOSE_CREDENTIAL));
+}
+
+/* loop_run answers with no credential, which a server may not: so this answers itself. */
+static void run_choosing(const struct loop_setup *setup)
+{
+    struct kt_credential *credential;
+
+    tap_open(&tap, &l, setup);
+    credential = loop_credential(&l, KT_KEY_P256, "server.example");
+    l.hold_asks = true;
+    for (int i = 0; i < 20; i++) {
+        loop_run(&l);
+        for (int role = 0; role < 2; role++) {
+            struct kt_conn *conn = loop_conn(&l, (enum kt_role)role);
+
+            if (kt_conn_ask(conn) != NULL && kt_conn_ask(conn)->kind == KT_ASK_CHOOSE_CREDENTIAL) {
+                assert_null(kt_answer_credential(conn, credential));
+            }
+            l.hold_asks = false;
+            (void)loop_answer(&l, conn);
+            l.hold_asks = true;
+        }
+    }
+    loop_handshake(&l);
+    kt_credential_unref(credential);
+    tap_close(&tap);
+}
+
+static void request_and_ask(struct kt_builder *b)
+{
+    request(b);
+    ask_credential(b);
+}
+
+static void asked_for_the_credential(void **user)
+{
+    (void)user;
+    run_choosing(&(struct loop_setup){.observer = record, .server = request_and_ask, .client = ask_credential});
+}
+
+static void no_share_and_ask(struct kt_builder *b)
+{
+    no_share(b);
+    ask_credential(b);
+}
+
+static void asked_for_the_credential_after_a_retry(void **user)
+{
+    (void)user;
+    run_choosing(&(struct loop_setup){.observer = record, .server = request_and_ask, .client = no_share_and_ask});
+}
+
+static void key_updates_and_a_ticket(void **user)
+{
+    static const uint8_t ticket[] = {4, 0, 0, 16, 0, 0, 0, 9, 0, 0, 0, 1, 1, 7, 0, 2, 't', 'k', 0, 0};
+    const struct loop_setup setup = {.observer = record};
+
+    (void)user;
+    tap_open(&tap, &l, &setup);
+    loop_handshake(&l);
+    tap_inject(&tap, KT_SERVER, KT_CONTENT_HANDSHAKE, ticket, sizeof ticket);
+    assert_null(kt_conn_rekey(l.client, KT_REKEY_BOTH));
+    loop_run(&l);
+    loop_transfer(&l, KT_CLIENT, 100);
+    loop_transfer(&l, KT_SERVER, 100);
+    tap_close(&tap);
+}
+
+static bool taken(const struct kt_row *row, uint8_t next)
+{
+    if (kt_state_kind(row->state) == KT_STATE_IS_REST) {
+        return post[row->state == KT_STATE_C13_CONNECTED ? KT_CLIENT : KT_SERVER][row->on];
+    }
+    return moved[row->state][next];
+}
+
+static void every_row_was_taken_to_every_state_it_declares(void **user)
+{
+    (void)user;
+    for (const struct kt_table *const *table = kt_all_tables; *table != NULL; table++) {
+        for (size_t i = 0; i < (*table)->count; i++) {
+            const struct kt_row *row = &(*table)->rows[i];
+
+            for (size_t j = 0; j < KT_ROW_NEXT_MAX && row->next[j] != KT_STATE_NONE; j++) {
+                if (!taken(row, row->next[j])) {
+                    fail_msg("%s: %s on %s never went to %s", (*table)->name, kt_state_name(row->state),
+                             kt_on_name(row->on), kt_state_name(row->next[j]));
+                }
+            }
+        }
+    }
+}
+
+static bool declared(uint8_t from, uint8_t to)
+{
+    for (uint16_t on = 0; on < KT_ON_COUNT; on++) {
+        const struct kt_row *row = kt_row_find(from, on);
+
+        for (size_t i = 0; row != NULL && i < KT_ROW_NEXT_MAX; i++) {
+            if (row->next[i] == to) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void nothing_moved_where_no_row_leads(void **user)
+{
+    (void)user;
+    for (uint8_t from = 0; from < KT_STATE_COUNT; from++) {
+        for (uint8_t to = 0; to < KT_STATE_COUNT; to++) {
+            assert_true(!moved[from][to] || declared(from, to));
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(plain),
+        cmocka_unit_test(retry),
+        cmocka_unit_test(client_certificate),
+        cmocka_unit_test(no_client_certificate),
+        cmocka_unit_test(asked_for_the_configuration),
+        cmocka_unit_test(asked_for_the_credential),
+        cmocka_unit_test(asked_for_the_credential_after_a_retry),
+        cmocka_unit_test(key_updates_and_a_ticket),
+        cmocka_unit_test(every_row_was_taken_to_every_state_it_declares),
+        cmocka_unit_test(nothing_moved_where_no_row_leads),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
