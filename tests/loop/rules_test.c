@@ -437,8 +437,12 @@ static void other_scheme(struct tap *t, enum kt_role from, uint8_t type, const u
 
 static void r2_a_scheme_that_was_not_offered_or_is_for_another_key_is_refused(void **user)
 {
-    static const uint16_t wrong[] = {KT_SCHEME_RSA_PKCS1_SHA256, KT_SCHEME_ECDSA_SECP384R1_SHA384,
-                                     KT_SCHEME_ED25519, KT_SCHEME_RSA_PSS_RSAE_SHA256, 0x0203, 0xfefe};
+    static const uint16_t wrong[] = {KT_SCHEME_RSA_PKCS1_SHA256,
+                                     KT_SCHEME_ECDSA_SECP384R1_SHA384,
+                                     KT_SCHEME_ED25519,
+                                     KT_SCHEME_RSA_PSS_RSAE_SHA256,
+                                     0x0203,
+                                     0xfefe};
 
     (void)user;
     for (int from = 0; from < 2; from++) {
