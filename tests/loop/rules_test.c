@@ -459,6 +459,31 @@ static void r2_a_scheme_that_was_not_offered_or_is_for_another_key_is_refused(vo
     }
 }
 
+static void only_pss_sha256(struct kt_builder *b)
+{
+    static const uint16_t scheme = KT_SCHEME_RSA_PSS_RSAE_SHA256;
+
+    assert_null(kt_builder_schemes(b, &scheme, 1));
+}
+
+static void r2_a_scheme_that_fits_the_key_but_was_not_offered_is_refused(void **user)
+{
+    static const struct loop_setup rsa = {.client = only_pss_sha256, .server_key = KT_KEY_RSA};
+    static const uint16_t wrong[] = {KT_SCHEME_RSA_PKCS1_SHA256, KT_SCHEME_RSA_PSS_RSAE_SHA384};
+
+    (void)user;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        plan.from = KT_SERVER;
+        wrong_scheme = wrong[i];
+        tap_open(&tap, &l, &rsa);
+        tap.edit = other_scheme;
+        tap.repair = true;
+        loop_run(&l);
+        loop_assert_failed(l.client, SCHEME_NOT_OFFERED, ILLEGAL_PARAMETER);
+        tap_close(&tap);
+    }
+}
+
 /* ---- R3: nothing is left over when keys change ---- */
 
 static void expect_left_over(enum kt_role from, uint8_t type, const struct loop_setup *setup)
@@ -718,6 +743,7 @@ int main(void)
         cmocka_unit_test(r2_while_the_chain_is_judged_nothing_goes_on),
         cmocka_unit_test(r2_a_wrong_signature_or_finished_is_found),
         cmocka_unit_test(r2_a_scheme_that_was_not_offered_or_is_for_another_key_is_refused),
+        cmocka_unit_test(r2_a_scheme_that_fits_the_key_but_was_not_offered_is_refused),
         cmocka_unit_test(r3_nothing_follows_a_message_after_which_keys_change),
         cmocka_unit_test(r4_an_answer_is_owed_and_not_written_by_the_reading_half),
         cmocka_unit_test(r4_an_alert_is_owed_and_not_written_by_the_reading_half),

@@ -217,6 +217,22 @@ static void data_of_the_application_is_not_left_either(void **user)
     assert_false(in_heap(text, sizeof text));
 }
 
+static void data_that_was_not_sent_after_all_is_not_left_either(void **user)
+{
+    static const uint8_t text[] = "written into lent memory, then given up";
+    uint8_t *room;
+    size_t n;
+
+    (void)user;
+    open_watched();
+    loop_handshake(&l);
+    room = kt_conn_write(l.client, &n);
+    memcpy(room, text, sizeof text);
+    assert_null(kt_conn_write_done(l.client, 0));
+    loop_close(&l);
+    assert_false(in_heap(text, sizeof text));
+}
+
 static int free_heap(void **user)
 {
     (void)user;
@@ -234,6 +250,7 @@ int main(void)
         cmocka_unit_test(a_handshake_that_failed_left_no_secret),
         cmocka_unit_test(exported_material_is_not_kept),
         cmocka_unit_test(data_of_the_application_is_not_left_either),
+        cmocka_unit_test(data_that_was_not_sent_after_all_is_not_left_either),
     };
 
     return cmocka_run_group_tests(tests, NULL, free_heap);
