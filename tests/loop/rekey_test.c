@@ -485,6 +485,7 @@ static void watch_and_ask_inside(void *user, const struct kt_conn *conn, const s
     if (ask_inside && conn == l.client && notice->kind == KT_NOTICE_EPOCH && notice->direction == KT_RECEIVING) {
         ask_inside = false;
         kt_link_set(&l.client->link, KT_LINK_ASKED);
+        l.client->asked_ms = l.env.now_ms;
     }
 }
 
@@ -804,6 +805,22 @@ static void a_peer_that_never_answers_gets_a_clean_close(void **user)
     loop_run(&l);
     assert_true((kt_conn_status(l.server) & KT_IN_CLOSED) != 0);
     assert_null(kt_conn_fault(l.server));
+    end();
+}
+
+static void a_late_answer_is_noticed_by_whoever_drains_output_first(void **user)
+{
+    size_t len;
+
+    (void)user;
+    lifetimes();
+    connect_both();
+    assert_null(kt_conn_rekey(l.client, KT_REKEY_BOTH));
+    loop_flush(&l, KT_CLIENT);
+    l.env.now_ms += 60000;
+    assert_non_null(kt_conn_out(l.client, &len)); /* the close, at once */
+    loop_assert_failed(l.client, LIFETIME_NO_ANSWER, CLOSE_NOTIFY);
+    assert_int_equal(seen[KT_CLIENT].closes, 1);
     end();
 }
 
@@ -1144,6 +1161,7 @@ int main(void)
         cmocka_unit_test(after_the_peers_close_both_changes_our_key_and_asks_nobody),
         cmocka_unit_test(a_peer_that_closes_owes_no_answer),
         cmocka_unit_test(a_peer_that_never_answers_gets_a_clean_close),
+        cmocka_unit_test(a_late_answer_is_noticed_by_whoever_drains_output_first),
         cmocka_unit_test(an_answer_in_time_stops_the_clock),
         cmocka_unit_test(without_answer_seconds_the_peer_may_take_for_ever),
         cmocka_unit_test(a_change_asked_for_while_output_is_full_is_made_at_the_next_boundary),
