@@ -104,8 +104,10 @@ static void every_split_of_every_flight_will_do(void **user)
 
 /* ---- records meddled with by somebody without keys ---- */
 
+enum how { FLIP, CUT_OFF, DROP, TWICE, EMPTY_BEFORE, OTHER_TYPE };
+
 static struct {
-    enum { FLIP, CUT_OFF, DROP, TWICE, EMPTY_BEFORE, OTHER_TYPE } how;
+    enum how how;
     size_t record; /* which one, from both sides together */
     size_t byte;
     size_t seen;
@@ -249,7 +251,7 @@ static void a_lost_record_is_never_overlooked(void **user)
 
     (void)user;
     for (plan.record = 0; plan.record < records; plan.record++) {
-        static const int hows[] = {DROP, TWICE, CUT_OFF, EMPTY_BEFORE};
+        static const enum how hows[] = {DROP, TWICE, CUT_OFF, EMPTY_BEFORE};
         size_t record = plan.record;
 
         for (size_t i = 0; i < 4; i++) {

@@ -93,7 +93,7 @@ static void note_secret(int role, const struct kt_notice *notice)
 
 static void watch(void *user, const struct kt_conn *conn, const struct kt_notice *notice)
 {
-    int role = kt_conn_facts(conn).role;
+    int role = kt_conn_facts(conn).role == KT_CLIENT ? KT_CLIENT : KT_SERVER;
 
     (void)user;
     switch (notice->kind) {

@@ -115,8 +115,8 @@ class Peers:
         if leaf:
             options += ("-cert", leaf.chain, "-cert_chain", leaf.chain, "-key", leaf.key)
         client = self.start_openssl_client(port, "-brief", *options)
-        client.write(PING)
-        with contextlib.suppress(AssertionError):
+        with contextlib.suppress(AssertionError, BrokenPipeError):
+            client.write(PING)
             client.wait_out_size(len(PING))
         client.close_stdin()
         return Outcome(client.wait() == 0, client.out, client.err)

@@ -102,6 +102,11 @@ class Process:
         if not self._out.wait(lambda data: len(data) >= size, seconds):
             raise Deadline(f"{len(self._out.data)} of {size} bytes came on stdout\n{self.report()}")
 
+    def wait_out_end(self, suffix, seconds=DEADLINE):
+        """Waits until the standard output ends so: for much data, which is not searched again and again."""
+        if not self._out.wait(lambda data: data.endswith(suffix), seconds):
+            raise Deadline(f"stdout does not end with {suffix!r}\n{self.report()}")
+
     def write(self, data, seconds=DEADLINE):
         """Writes to the pipe of standard input; fails when the child does not read it."""
         fd = self.popen.stdin.fileno()
