@@ -83,8 +83,7 @@ static const char *set_insecure(void *target, const char *value)
 static const char *set_commands(void *target, const char *value)
 {
     ((struct request *)target)->prefix = value;
-    return strlen(value) <= 16 && strchr(value, '\n') == NULL ? NULL
-                                                              : "it is at most 16 characters of one line";
+    return strlen(value) <= 16 && strchr(value, '\n') == NULL ? NULL : "it is at most 16 characters of one line";
 }
 
 static const char *set_half_close(void *target, const char *value)
@@ -98,8 +97,7 @@ static const struct kt_option own_options[] = {
     {"ca", "FILE", "trust the authorities of FILE (PEM) instead of the system's", set_ca},
     {"servername", "NAME", "the name to ask for and to verify; default: HOST", set_server_name},
     {"insecure", NULL, "DANGER: do not verify the peer", set_insecure},
-    {"commands", "PREFIX", "lines of stdin that begin so are commands; default ~ on a terminal",
-     set_commands},
+    {"commands", "PREFIX", "lines of stdin that begin so are commands; default ~ on a terminal", set_commands},
     {"half-close", NULL, "at the end of stdin close our side and go on reading; always so", set_half_close},
     {NULL, NULL, NULL, NULL},
 };
@@ -165,9 +163,9 @@ static void show_epoch(const struct session *s, enum kt_direction direction)
 {
     struct kt_epoch_info e = kt_conn_epoch(kt_drive_conn(s->drive), direction);
 
-    kt_report_line("", "%s key %llu (%s): %llu records, %llu bytes",
-                   direction == KT_SENDING ? "sending" : "receiving", (unsigned long long)e.number,
-                   kt_birth_name(e.birth), (unsigned long long)e.records, (unsigned long long)e.bytes);
+    kt_report_line("", "%s key %llu (%s): %llu records, %llu bytes", direction == KT_SENDING ? "sending" : "receiving",
+                   (unsigned long long)e.number, kt_birth_name(e.birth), (unsigned long long)e.records,
+                   (unsigned long long)e.bytes);
 }
 
 static void show_status(const struct session *s)
@@ -176,8 +174,7 @@ static void show_status(const struct session *s)
 
     show_epoch(s, KT_SENDING);
     show_epoch(s, KT_RECEIVING);
-    kt_report_line("", "sent=%llu received=%llu%s%s", (unsigned long long)s->sent,
-                   (unsigned long long)s->received,
+    kt_report_line("", "sent=%llu received=%llu%s%s", (unsigned long long)s->sent, (unsigned long long)s->received,
                    (pending & KT_PENDING_SEND) != 0 ? ", our key is about to change" : "",
                    (pending & KT_PENDING_ANSWER) != 0 ? ", the peer was asked to change its key" : "");
 }
@@ -230,8 +227,7 @@ static void run_command(struct session *s, char letter)
         s->stdin_ended = true;
         break;
     default:
-        kt_report_line(
-            "", "commands: u change our key, U change both, s status, e exporter, q close, ? this help");
+        kt_report_line("", "commands: u change our key, U change both, s status, e exporter, q close, ? this help");
         break;
     }
 }
@@ -468,8 +464,8 @@ static bool is_over(const struct session *s)
 static void run(struct session *s)
 {
     while (!is_over(s)) {
+        move_down(s); /* first, since the end of what comes ends what we send */
         send_up(s);
-        move_down(s);
         if (kt_drive_tick(s->drive) == KT_IO_FAILED) {
             stop_sending(s);
             s->dry = false; /* reading tells whether the rest of the connection has failed, too */
@@ -500,8 +496,7 @@ static void linger(int fd)
 
 static enum kt_exit report_failure(const struct request *request, struct kt_drive *drive)
 {
-    return kt_report_fault("", request->address, kt_drive_fault(drive), kt_drive_conn(drive),
-                           kt_drive_errno(drive));
+    return kt_report_fault("", request->address, kt_drive_fault(drive), kt_drive_conn(drive), kt_drive_errno(drive));
 }
 
 /* Handshake, then data until the end. */
@@ -542,8 +537,7 @@ static enum kt_exit converse(const struct request *request, struct kt_drive *dri
     return KT_EXIT_OK;
 }
 
-static enum kt_exit connect_with(const struct request *request, struct kt_config *config,
-                                 const struct kt_trust *trust)
+static enum kt_exit connect_with(const struct request *request, struct kt_config *config, const struct kt_trust *trust)
 {
     struct kt_drive_options options = {
         .trust = trust,

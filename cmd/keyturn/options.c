@@ -201,8 +201,7 @@ static const char *set_pkcs12(void *target, const char *value)
 static const char *set_key(void *target, const char *value)
 {
     struct kt_options *o = target;
-    struct kt_option_credential *last =
-        o->credential_count > 0 ? &o->credentials[o->credential_count - 1] : NULL;
+    struct kt_option_credential *last = o->credential_count > 0 ? &o->credentials[o->credential_count - 1] : NULL;
 
     if (last == NULL || last->cert == NULL || last->key != NULL) {
         return "the --cert it belongs to must stand before it";
@@ -314,8 +313,7 @@ static void add_known(struct known *known, const struct kt_option *options, void
                         : options->value[0] == '[' ? optional_argument
                                                    : required_argument;
 
-        known->list[known->count] =
-            (struct option){options->name, arguments, NULL, OPTION_FIRST + known->count};
+        known->list[known->count] = (struct option){options->name, arguments, NULL, OPTION_FIRST + known->count};
         known->options[known->count] = options;
         known->targets[known->count] = target;
         known->count++;
@@ -373,8 +371,7 @@ enum kt_exit kt_options_parse(struct kt_options *options, const struct kt_option
     struct known known = {.count = 0};
     enum kt_exit done = KT_EXIT_NONE;
 
-    *options =
-        (struct kt_options){.command = command->name, .lifetime = kt_lifetime_default(), .key_shares = -1};
+    *options = (struct kt_options){.command = command->name, .lifetime = kt_lifetime_default(), .key_shares = -1};
     add_known(&known, common, options);
     add_known(&known, command->own, command->target);
     known.list[known.count] = (struct option){"help", no_argument, NULL, 'h'};
@@ -520,8 +517,7 @@ static enum kt_exit add_credential(const struct kt_options *o, const struct kt_o
 
 typedef const struct kt_fault *id_setter(struct kt_builder *b, const uint16_t *ids, size_t n);
 
-static const struct kt_fault *apply_ids(struct kt_builder *b, const struct kt_option_ids *ids,
-                                        id_setter *setter)
+static const struct kt_fault *apply_ids(struct kt_builder *b, const struct kt_option_ids *ids, id_setter *setter)
 {
     return ids->n > 0 ? setter(b, ids->ids, ids->n) : NULL;
 }

@@ -64,9 +64,8 @@ static struct kt_span sni_of(const struct kt_facts *facts)
         memcpy(name, facts->server_name.p, facts->server_name.len);
     }
     name[facts->server_name.len] = '\0';
-    return inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1
-               ? none
-               : facts->server_name;
+    return inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1 ? none
+                                                                                             : facts->server_name;
 }
 
 void kt_report_connected(const char *tag, const struct kt_conn *conn, bool verified, uint64_t ms)
@@ -86,8 +85,8 @@ void kt_report_closed(const char *tag, const struct kt_conn *conn, uint64_t sent
 {
     kt_report_line(tag, "closed clean sent=%llu received=%llu epochs-sent=%llu epochs-received=%llu",
                    (unsigned long long)sent, (unsigned long long)received,
-                   (unsigned long long)kt_conn_epoch(conn, KT_SENDING).number,
-                   (unsigned long long)kt_conn_epoch(conn, KT_RECEIVING).number);
+                   (unsigned long long)kt_conn_epoch(conn, KT_SENDING).number + 1,
+                   (unsigned long long)kt_conn_epoch(conn, KT_RECEIVING).number + 1);
 }
 
 /* Alerts by which the peer says that it does not want us because of our certificate, or the lack of one. */
@@ -137,8 +136,7 @@ enum kt_exit kt_report_fault(const char *tag, const char *subject, const struct 
     char line[REPORT_LINE];
 
     kt_explain(fault, conn, error, what, sizeof what);
-    (void)snprintf(line, sizeof line, "%s%s%s", subject != NULL ? subject : "", subject != NULL ? ": " : "",
-                   what);
+    (void)snprintf(line, sizeof line, "%s%s%s", subject != NULL ? subject : "", subject != NULL ? ": " : "", what);
     put_text(tag, "error: ", line);
     put_text(tag, "hint: ", kt_explain_hint(fault, conn));
     return kt_report_exit(fault, conn != NULL ? kt_conn_alert_received(conn) : -1);
@@ -153,7 +151,6 @@ enum kt_exit kt_report_usage(const char *command, const char *format, ...)
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
     kt_report_line("", "error: %s (reason=USAGE_ARGUMENT alert=-)", text);
-    kt_report_line("", "hint: keyturn%s%s --help lists what there is", command[0] != '\0' ? " " : "",
-                   command);
+    kt_report_line("", "hint: keyturn%s%s --help lists what there is", command[0] != '\0' ? " " : "", command);
     return KT_EXIT_USAGE;
 }

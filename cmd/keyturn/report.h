@@ -15,8 +15,8 @@ void kt_report_line(const char *tag, const char *format, ...) __attribute__((for
 /* connected TLSv1.3 suite=... `verified`: the peer's certificate was checked; `ms`: how long it took. */
 void kt_report_connected(const char *tag, const struct kt_conn *conn, bool verified, uint64_t ms);
 
-/* closed clean sent=N received=N (bytes of the application) epochs-sent=N epochs-received=N (the numbers of
- * the last epochs, so how often the keys were changed) */
+/* closed clean sent=N received=N (bytes of the application) epochs-sent=N epochs-received=N (how many there
+ * were, the first one too) */
 void kt_report_closed(const char *tag, const struct kt_conn *conn, uint64_t sent, uint64_t received);
 
 /*
@@ -31,7 +31,6 @@ enum kt_exit kt_report_fault(const char *tag, const char *subject, const struct 
 enum kt_exit kt_report_exit(const struct kt_fault *fault, int alert);
 
 /* error: and a hint to --help of the command; returns KT_EXIT_USAGE. */
-enum kt_exit kt_report_usage(const char *command, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+enum kt_exit kt_report_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -46,6 +46,7 @@ struct kt_link {
 
     enum kt_link_phase phase;
     bool app_open;   /* app->open was called */
+    bool at_rest;    /* of the application: nothing is under way, and an end without close_notify loses nothing */
     bool stopping;   /* the server ends: the application should, too */
     bool unsendable; /* the socket takes no more; what it still holds is read */
     bool shut;       /* no more will be sent: the peer was told by TCP */

@@ -67,11 +67,11 @@ static const struct kt_fault transport_failed = {
     .file = "serve_link_io.c",
 };
 
-/* While closing, the end without close_notify is no news: all that mattered was exchanged. */
+/* Where nothing is under way, the end without close_notify is no news: all that mattered was exchanged. */
 static void take_end(struct kt_link *link)
 {
     link->net.readable = false;
-    if (link->phase == KT_LINK_CLOSING) {
+    if (link->phase == KT_LINK_CLOSING || (link->at_rest && (kt_conn_status(link->conn) & KT_HAS_DATA) == 0)) {
         link->phase = KT_LINK_OVER;
     } else {
         kt_link_note(link, kt_conn_in_end(link->conn));

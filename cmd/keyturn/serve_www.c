@@ -33,8 +33,10 @@ struct exchange {
     bool keep_alive;
 };
 
+/* Many clients end an idle connection without close_notify, which RFC 9112 section 9.8 wants servers to bear. */
 static bool www_open(struct kt_link *link)
 {
+    link->at_rest = true;
     kt_link_patience(link, IDLE_MS);
     return true;
 }
@@ -48,6 +50,7 @@ static void end_exchange(struct kt_link *link)
     }
     free(x);
     link->state = NULL;
+    link->at_rest = true;
 }
 
 static void format_date(char *out, size_t cap)
@@ -246,6 +249,7 @@ static bool run_idle(struct kt_link *link)
     x->file_at = x->file_size = 0;
     x->keep_alive = false;
     link->state = x;
+    link->at_rest = false;
     kt_link_patience(link, HEAD_MS);
     return true;
 }

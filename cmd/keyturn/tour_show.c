@@ -39,24 +39,40 @@ void kt_show_row(const struct kt_row *row, bool colour)
     (void)fflush(stdout);
 }
 
-static unsigned show_failures(const struct kt_row *row, unsigned *passed)
+static bool has_failed(const struct kt_cell *cell)
+{
+    return cell->wanted && cell->result == KT_RESULT_FAIL;
+}
+
+/* The first failure with its reason; what comes after it was not reached, and needs no more than its names. */
+static void show_reason(const struct kt_row *row, enum kt_verb first)
+{
+    char name[64];
+
+    kt_row_cell_name(row, first, name, sizeof name);
+    printf("\n%s failed:\n    %s\n", name, row->cells[first].note);
+    for (unsigned verb = first + 1u, count = 0; verb < KT_VERB_COUNT; verb++) {
+        if (has_failed(&row->cells[verb])) {
+            printf("%s %s", count++ == 0 ? "    so these were not reached:" : "", kt_verb_name((enum kt_verb)verb));
+        }
+    }
+    printf("\n");
+}
+
+/* Counts what was wanted. The reason may stand in a cell that was not: without a handshake there is nothing. */
+static unsigned count_row(const struct kt_row *row, unsigned *passed)
 {
     unsigned failed = 0;
 
     for (unsigned verb = 0; verb < KT_VERB_COUNT; verb++) {
-        const struct kt_cell *cell = &row->cells[verb];
-        char name[64];
-
-        if (!cell->wanted || cell->result == KT_RESULT_NONE) {
-            continue;
+        failed += has_failed(&row->cells[verb]) ? 1 : 0;
+        *passed += row->cells[verb].wanted && row->cells[verb].result == KT_RESULT_PASS ? 1 : 0;
+    }
+    for (unsigned verb = 0; failed > 0 && verb < KT_VERB_COUNT; verb++) {
+        if (row->cells[verb].result == KT_RESULT_FAIL) {
+            show_reason(row, (enum kt_verb)verb);
+            break;
         }
-        if (cell->result == KT_RESULT_PASS) {
-            ++*passed;
-            continue;
-        }
-        kt_row_cell_name(row, (enum kt_verb)verb, name, sizeof name);
-        printf("%s%s: %s\n", failed == 0 ? "\n" : "", name, cell->note);
-        failed++;
     }
     return failed;
 }
@@ -66,7 +82,7 @@ unsigned kt_show_end(const struct kt_row *rows, size_t count, uint64_t ms)
     unsigned failed = 0, passed = 0;
 
     for (size_t i = 0; i < count; i++) {
-        failed += show_failures(&rows[i], &passed);
+        failed += count_row(&rows[i], &passed);
     }
     printf("\n%u passed, %u failed, in %.1f s\n", passed, failed, (double)ms / 1000);
     (void)fflush(stdout);

@@ -130,9 +130,8 @@ static void json_record(struct line *line, const struct kt_notice *n)
     add(line,
         ",\"direction\":\"%s\",\"type\":\"%s\",\"protected\":%s,\"wire\":%zu,\"content\":%zu,\"epoch\":"
         "%" PRIu64,
-        direction_name(n->direction), content_name(n->u.record.type),
-        n->u.record.is_protected ? "true" : "false", n->u.record.wire_len, n->u.record.content_len,
-        n->u.record.epoch);
+        direction_name(n->direction), content_name(n->u.record.type), n->u.record.is_protected ? "true" : "false",
+        n->u.record.wire_len, n->u.record.content_len, n->u.record.epoch);
 }
 
 static void json_connected(struct line *line, const struct kt_facts *facts)
@@ -143,9 +142,9 @@ static void json_connected(struct line *line, const struct kt_facts *facts)
     add(line, ",\"version\":\"%s\",\"suite\":\"%s\",\"group\":\"%s\",\"scheme\":\"%s\"",
         kt_version_name(facts->version), kt_suite_name(facts->suite), kt_group_name(facts->group),
         kt_scheme_name(scheme_of(facts)));
-    add(line, ",\"alpn\":\"%s\",\"sni\":\"%s\",\"retried\":%s,\"authenticated\":%s",
-        harmless(facts->alpn, alpn), harmless(facts->server_name, sni),
-        facts->hello_retried ? "true" : "false", facts->peer_authenticated ? "true" : "false");
+    add(line, ",\"alpn\":\"%s\",\"sni\":\"%s\",\"retried\":%s,\"authenticated\":%s", harmless(facts->alpn, alpn),
+        harmless(facts->server_name, sni), facts->hello_retried ? "true" : "false",
+        facts->peer_authenticated ? "true" : "false");
 }
 
 /* The members that are the event's own. False for an event that is not drawn: secrets are for the key log. */
@@ -214,9 +213,8 @@ static void rung_of_record(struct rung *rung, const struct kt_notice *n)
 {
     rung->fill = '.';
     rung->colour = "2";
-    (void)snprintf(rung->label, sizeof rung->label, "%s %zu, %s record %zu",
-                   content_name(n->u.record.type), n->u.record.content_len,
-                   n->u.record.is_protected ? "protected" : "plain", n->u.record.wire_len);
+    (void)snprintf(rung->label, sizeof rung->label, "%s %zu, %s record %zu", content_name(n->u.record.type),
+                   n->u.record.content_len, n->u.record.is_protected ? "protected" : "plain", n->u.record.wire_len);
 }
 
 static void rung_of_message(struct rung *rung, const struct kt_notice *n)

@@ -2,6 +2,7 @@
 #include <err.h>
 #include <keyturn/keyturn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 int main(int argc, char **argv)
@@ -27,5 +28,5 @@ int main(int argc, char **argv)
         fwrite(text, 1, n, stdout);
     }
     kt_drive_explain(drive, text, sizeof text);
-    return kt_drive_fault(drive) ? warnx("%s", text), 1 : 0;
+    exit(kt_drive_fault(drive) ? warnx("%s", text), 1 : 0); /* the memory goes with the process */
 }

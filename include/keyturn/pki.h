@@ -22,9 +22,8 @@ KT_API KT_MUST_USE const struct kt_fault *kt_credential_from_pem(const struct kt
                                                                  struct kt_span key, const char *password,
                                                                  struct kt_credential **out);
 /* The same from files of at most 1 MiB; FILE_UNREADABLE. Both names may be the same file. */
-KT_API KT_MUST_USE const struct kt_fault *kt_credential_from_files(const struct kt_env *env,
-                                                                   const char *chain_path, const char *key_path,
-                                                                   const char *password,
+KT_API KT_MUST_USE const struct kt_fault *kt_credential_from_files(const struct kt_env *env, const char *chain_path,
+                                                                   const char *key_path, const char *password,
                                                                    struct kt_credential **out);
 /* From a PKCS#12 file; the chain is put in order and the root left out. Faults: FILE_UNREADABLE, PKCS12_MALFORMED
  * and those above. */

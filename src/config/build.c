@@ -101,11 +101,16 @@ static const struct kt_fault *take_algorithms(struct kt_builder *b, struct kt_co
 
 static const struct kt_fault *take_schemes(struct kt_builder *b, struct kt_config *config)
 {
+    struct kt_writer w = kt_writer_over(config->cert_schemes_bytes, sizeof config->cert_schemes_bytes);
+
     if (!usable(b, "schemes", &b->schemes, has_handshake_scheme, config->schemes, &config->scheme_count) ||
-        !usable(b, "cert_schemes", &b->cert_schemes, has_scheme, config->cert_schemes,
-                &config->cert_scheme_count)) {
+        !usable(b, "cert_schemes", &b->cert_schemes, has_scheme, config->cert_schemes, &config->cert_scheme_count)) {
         KT_FAIL(CONFIG_SCHEMES);
     }
+    for (size_t i = 0; i < config->cert_scheme_count; i++) {
+        kt_put_u16(&w, config->cert_schemes[i]);
+    }
+    config->cert_schemes_wire.wire = kt_writer_span(&w);
     return NULL;
 }
 
@@ -170,8 +175,7 @@ static const struct kt_fault *check_credentials(struct kt_builder *b, const stru
             KT_FAIL(CONFIG_CREDENTIAL_UNUSABLE);
         }
     }
-    if (b->role == KT_SERVER && b->credential_count == 0 &&
-        !kt_config_asks(config, KT_ASK_CHOOSE_CREDENTIAL)) {
+    if (b->role == KT_SERVER && b->credential_count == 0 && !kt_config_asks(config, KT_ASK_CHOOSE_CREDENTIAL)) {
         kt_builder_blame(b, "credential", 0);
         KT_FAIL(CONFIG_CREDENTIAL_MISSING);
     }

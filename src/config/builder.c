@@ -171,8 +171,7 @@ const struct kt_fault *kt_builder_alpn(struct kt_builder *b, const struct kt_spa
         KT_FAIL(CONFIG_ALPN);
     }
     for (size_t i = 0; i < n; i++) {
-        if (names[i].p == NULL || names[i].len == 0 || names[i].len > 255 ||
-            alpn_contains(list, w.len, names[i])) {
+        if (names[i].p == NULL || names[i].len == 0 || names[i].len > 255 || alpn_contains(list, w.len, names[i])) {
             kt_builder_blame(b, "alpn", i + 1);
             KT_FAIL(CONFIG_ALPN);
         }

@@ -54,8 +54,7 @@ static bool parts_are_sane(const struct kt_credential_parts *parts)
                   parts->name_count <= NAMES_MAX && (parts->name_count == 0 || parts->names != NULL);
 
     return counts && lengths_are_within(parts->chain, parts->chain_len, BYTES_MAX) &&
-           lengths_are_within(parts->names, parts->name_count, KT_NAME_MAX) &&
-           ocsp_of(parts).len <= BYTES_MAX &&
+           lengths_are_within(parts->names, parts->name_count, KT_NAME_MAX) && ocsp_of(parts).len <= BYTES_MAX &&
            total(parts->chain, parts->chain_len) + ocsp_of(parts).len <= BYTES_MAX;
 }
 
@@ -116,8 +115,7 @@ const struct kt_fault *kt_credential_new(const struct kt_env *env, const struct 
     struct credential_block *block;
     size_t len;
 
-    if (env == NULL || env->alloc == NULL || env->release == NULL || parts == NULL ||
-        !parts_are_sane(parts)) {
+    if (env == NULL || env->alloc == NULL || env->release == NULL || parts == NULL || !parts_are_sane(parts)) {
         KT_FAIL(USAGE_ARGUMENT);
     }
     len = block_len(parts);

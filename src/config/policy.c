@@ -23,10 +23,10 @@ static const uint16_t groups[] = {
     KT_GROUP_SECP521R1,
 };
 
-#define MODERN_SCHEMES                                                                                       \
-    KT_SCHEME_ECDSA_SECP256R1_SHA256, KT_SCHEME_ED25519, KT_SCHEME_ECDSA_SECP384R1_SHA384,                   \
-        KT_SCHEME_ECDSA_SECP521R1_SHA512, KT_SCHEME_RSA_PSS_RSAE_SHA256, KT_SCHEME_RSA_PSS_RSAE_SHA384,      \
-        KT_SCHEME_RSA_PSS_RSAE_SHA512, KT_SCHEME_RSA_PSS_PSS_SHA256, KT_SCHEME_RSA_PSS_PSS_SHA384,           \
+#define MODERN_SCHEMES                                                                                                 \
+    KT_SCHEME_ECDSA_SECP256R1_SHA256, KT_SCHEME_ED25519, KT_SCHEME_ECDSA_SECP384R1_SHA384,                             \
+        KT_SCHEME_ECDSA_SECP521R1_SHA512, KT_SCHEME_RSA_PSS_RSAE_SHA256, KT_SCHEME_RSA_PSS_RSAE_SHA384,                \
+        KT_SCHEME_RSA_PSS_RSAE_SHA512, KT_SCHEME_RSA_PSS_PSS_SHA256, KT_SCHEME_RSA_PSS_PSS_SHA384,                     \
         KT_SCHEME_RSA_PSS_PSS_SHA512
 
 static const uint16_t schemes[] = {MODERN_SCHEMES};

@@ -83,10 +83,17 @@ static const struct kt_fault *on_incoming(struct kt_conn *conn, const struct kt_
     return NULL;
 }
 
+/* A handshake we broke off goes on in neither direction. */
+static bool is_broken_off(const struct kt_conn *conn)
+{
+    return !kt_conn_is_connected(conn) && kt_conn_out_is_closed(conn);
+}
+
 /* The machine moves by itself where it can: after output was drained, or an answer was given. */
 static const struct kt_fault *resume(struct kt_conn *conn)
 {
     if (!kt_conn_is_connected(conn)) {
+        KT_TRY(kt_carrier_tls_pump(&conn->carrier));
         KT_TRY(kt_machine_run(&conn->hs));
         note_connected(conn);
     }
@@ -110,7 +117,7 @@ const struct kt_fault *kt_conn_process(struct kt_conn *conn)
 {
     const struct kt_fault *fault = kt_conn_fault(conn);
 
-    if (fault == NULL) {
+    if (fault == NULL && !is_broken_off(conn)) {
         fault = advance(conn);
         if (fault != NULL) {
             fault = kt_conn_fail(conn, fault);

@@ -3,20 +3,23 @@
  */
 #include "conn/conn_impl.h"
 
+static const struct kt_fault *show(struct kt_conn *conn, struct kt_span *out)
+{
+    if (!conn->lent) {
+        KT_TRY(kt_conn_pay(conn));
+    }
+    return kt_tx_out(&conn->tx, out);
+}
+
 const uint8_t *kt_conn_out(struct kt_conn *conn, size_t *len)
 {
     struct kt_span out = {NULL, 0};
-    const struct kt_fault *fault = NULL;
+    const struct kt_fault *fault = show(conn, &out);
 
-    *len = 0;
-    if (!conn->lent) {
-        fault = kt_conn_pay(conn);
-    }
-    if (fault == NULL) {
-        fault = kt_tx_out(&conn->tx, &out);
-    }
     if (fault != NULL) {
+        /* What it failed for is the next to be shown: the alert. */
         (void)kt_conn_fail(conn, fault);
+        (void)!show(conn, &out);
     }
     *len = out.len;
     return out.len > 0 ? out.p : NULL;
@@ -26,11 +29,7 @@ const uint8_t *kt_conn_out(struct kt_conn *conn, size_t *len)
 const struct kt_fault *kt_conn_out_done(struct kt_conn *conn, size_t n)
 {
     KT_TRY(kt_tx_out_done(&conn->tx, n));
-    if (kt_conn_is_connected(conn) || kt_conn_fault(conn) != NULL) {
-        return NULL;
-    }
-    KT_TRY(kt_carrier_tls_pump(&conn->carrier));
-    return kt_conn_process(conn);
+    return kt_conn_is_connected(conn) || kt_conn_fault(conn) != NULL ? NULL : kt_conn_process(conn);
 }
 
 /* NULL when data may be sent now. */

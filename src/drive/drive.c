@@ -636,8 +636,7 @@ enum kt_io kt_drive_close(struct kt_drive *drive)
     io = flush(drive);
     /* A peer that has closed need not wait for our close_notify (RFC 9846 section 6.1): when it is all that
      * did not arrive, nothing is missing. */
-    if (io == KT_IO_FAILED && all_sent && kt_conn_fault(drive->conn) == NULL &&
-        atomic_load(&drive->peer_closed)) {
+    if (io == KT_IO_FAILED && all_sent && kt_conn_fault(drive->conn) == NULL && atomic_load(&drive->peer_closed)) {
         note_last(&drive->unsent, NULL, 0);
         return KT_IO_DONE;
     }

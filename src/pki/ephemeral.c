@@ -115,8 +115,7 @@ static const struct kt_fault *make_credential(const struct kt_env *env, const st
     X509 *x509 = X509_new();
     const struct kt_fault *fault;
 
-    if (chain == NULL || key == NULL || x509 == NULL || !make(x509, key, wish) ||
-        sk_X509_push(chain, x509) == 0) {
+    if (chain == NULL || key == NULL || x509 == NULL || !make(x509, key, wish) || sk_X509_push(chain, x509) == 0) {
         fault = kt_pki_cause(KT_FAULT(CRYPTO_FAILED));
     } else {
         fault = kt_pki_credential(env, chain, key, out);
@@ -140,8 +139,8 @@ static bool names_are_sane(const char *const *names, size_t count)
     return true;
 }
 
-const struct kt_fault *kt_credential_ephemeral(const struct kt_env *env, const char *const *names,
-                                               size_t name_count, unsigned days, struct kt_credential **out)
+const struct kt_fault *kt_credential_ephemeral(const struct kt_env *env, const char *const *names, size_t name_count,
+                                               unsigned days, struct kt_credential **out)
 {
     struct wish wish = {.names = names, .name_count = name_count, .days = days};
 

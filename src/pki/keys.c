@@ -66,10 +66,10 @@ static const struct kt_fault *check_kind(const EVP_PKEY *key)
     bool rsa = kind == KT_KEY_RSA || kind == KT_KEY_RSA_PSS;
 
     if ((rsa && bits < KT_PKI_RSA_BITS_MIN) || (EVP_PKEY_get_base_id(key) == EVP_PKEY_EC && bits < 256)) {
-        KT_FAIL(KEY_WEAK);
+        return kt_pki_cause(KT_FAULT(KEY_WEAK));
     }
     if (kind == KT_KEY_NONE || (rsa && bits > KT_PKI_RSA_BITS_MAX)) {
-        KT_FAIL(KEY_UNSUPPORTED);
+        return kt_pki_cause(KT_FAULT(KEY_UNSUPPORTED));
     }
     return NULL;
 }
@@ -265,8 +265,7 @@ static void free_certificates(STACK_OF(X509) * chain)
 }
 
 static const struct kt_fault *from_pem(const struct kt_env *env, BIO *bio, STACK_OF(X509) * chain,
-                                       struct kt_span key_text, const char *password,
-                                       struct kt_credential **out)
+                                       struct kt_span key_text, const char *password, struct kt_credential **out)
 {
     const struct kt_fault *fault;
     EVP_PKEY *key = NULL;
@@ -281,9 +280,8 @@ static const struct kt_fault *from_pem(const struct kt_env *env, BIO *bio, STACK
     return fault;
 }
 
-const struct kt_fault *kt_credential_from_pem(const struct kt_env *env, struct kt_span chain,
-                                              struct kt_span key, const char *password,
-                                              struct kt_credential **out)
+const struct kt_fault *kt_credential_from_pem(const struct kt_env *env, struct kt_span chain, struct kt_span key,
+                                              const char *password, struct kt_credential **out)
 {
     const struct kt_fault *fault;
     STACK_OF(X509) * certificates;
@@ -300,9 +298,8 @@ const struct kt_fault *kt_credential_from_pem(const struct kt_env *env, struct k
     return kt_pki_drained(fault);
 }
 
-const struct kt_fault *kt_credential_from_files(const struct kt_env *env, const char *chain_path,
-                                                const char *key_path, const char *password,
-                                                struct kt_credential **out)
+const struct kt_fault *kt_credential_from_files(const struct kt_env *env, const char *chain_path, const char *key_path,
+                                                const char *password, struct kt_credential **out)
 {
     struct kt_pki_bytes chain = {0}, key = {0};
     const struct kt_fault *fault = kt_pki_file_read(chain_path, &chain);
@@ -311,8 +308,7 @@ const struct kt_fault *kt_credential_from_files(const struct kt_env *env, const 
         fault = kt_pki_file_read(key_path, &key);
     }
     if (fault == NULL) {
-        fault = kt_credential_from_pem(env, kt_span_of(chain.p, chain.len), kt_span_of(key.p, key.len),
-                                       password, out);
+        fault = kt_credential_from_pem(env, kt_span_of(chain.p, chain.len), kt_span_of(key.p, key.len), password, out);
     }
     kt_pki_bytes_free(&chain);
     kt_pki_bytes_free(&key);

@@ -106,8 +106,7 @@ static int hand_over(char *to, int cap, int writing, void *password)
 }
 
 /* Takes the traditional encryption (RFC 1421) off, in place. */
-static const struct kt_fault *decrypt_traditional(struct kt_pki_pem *pem, const char *password,
-                                                  bool *encrypted)
+static const struct kt_fault *decrypt_traditional(struct kt_pki_pem *pem, const char *password, bool *encrypted)
 {
     EVP_CIPHER_INFO cipher;
     long len = (long)pem->content.len;
@@ -116,16 +115,15 @@ static const struct kt_fault *decrypt_traditional(struct kt_pki_pem *pem, const 
         return kt_pki_cause(KT_FAULT(PEM_MALFORMED));
     }
     *encrypted = cipher.cipher != NULL;
-    if (*encrypted && (password == NULL || PEM_do_header(&cipher, pem->content.p, &len, hand_over,
-                                                         (void *)(uintptr_t)password) != 1)) {
+    if (*encrypted && (password == NULL ||
+                       PEM_do_header(&cipher, pem->content.p, &len, hand_over, (void *)(uintptr_t)password) != 1)) {
         return kt_pki_cause(KT_FAULT(KEY_PASSWORD_WRONG));
     }
     /* What was padding is left behind the shorter text, and is wiped with it. */
     return NULL;
 }
 
-static const struct kt_fault *traditional_key(struct kt_pki_pem *pem, int type, const char *password,
-                                              EVP_PKEY **out)
+static const struct kt_fault *traditional_key(struct kt_pki_pem *pem, int type, const char *password, EVP_PKEY **out)
 {
     const unsigned char *at = pem->content.p;
     bool encrypted = false;

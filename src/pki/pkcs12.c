@@ -71,8 +71,7 @@ static const struct kt_fault *open_box(struct kt_span bytes, const char *passwor
     return NULL;
 }
 
-static const struct kt_fault *from_box(const struct kt_env *env, const struct box *box,
-                                       struct kt_credential **out)
+static const struct kt_fault *from_box(const struct kt_env *env, const struct box *box, struct kt_credential **out)
 {
     STACK_OF(X509) *chain = sk_X509_new_null();
     const struct kt_fault *fault;
@@ -86,8 +85,8 @@ static const struct kt_fault *from_box(const struct kt_env *env, const struct bo
     return fault;
 }
 
-const struct kt_fault *kt_credential_from_pkcs12(const struct kt_env *env, const char *path,
-                                                 const char *password, struct kt_credential **out)
+const struct kt_fault *kt_credential_from_pkcs12(const struct kt_env *env, const char *path, const char *password,
+                                                 struct kt_credential **out)
 {
     struct kt_pki_bytes bytes = {0};
     const struct kt_fault *fault;

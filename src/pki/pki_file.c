@@ -6,9 +6,18 @@
 
 #include "pki/pki_impl.h"
 
+/* libcrypto does not always note that memory was what it lacked, so it is asked for some. */
+static bool memory_is_spent(void)
+{
+    void *probe = OPENSSL_malloc(4096);
+
+    OPENSSL_free(probe);
+    return probe == NULL;
+}
+
 const struct kt_fault *kt_pki_cause(const struct kt_fault *fault)
 {
-    bool memory = false;
+    bool memory = fault != NULL && memory_is_spent();
     unsigned long error;
 
     while ((error = ERR_get_error()) != 0) {

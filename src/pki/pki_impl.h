@@ -23,7 +23,7 @@ enum {
     KT_PKI_RSA_BITS_MAX = 8192, /* KT_SIGNATURE_MAX; and more costs an attacker less than us */
 };
 
-/* MEMORY_SPENT when that is what libcrypto noted, else `fault`; the queue is empty afterwards. */
+/* MEMORY_SPENT when that is what libcrypto lacked, else `fault`; the queue is empty afterwards. */
 const struct kt_fault *kt_pki_cause(const struct kt_fault *fault);
 
 /* Empties the queue and passes `fault` on, which may be NULL. */
@@ -62,8 +62,7 @@ void kt_pki_pem_free(struct kt_pki_pem *pem);
 bool kt_pki_pem_is_certificate(const struct kt_pki_pem *pem);
 
 /* The first private key of the text. PEM_MISSING, PEM_MALFORMED, KEY_PASSWORD_WRONG, KEY_UNSUPPORTED. */
-KT_MUST_USE const struct kt_fault *kt_pki_key_from_pem(struct kt_span text, const char *password,
-                                                       EVP_PKEY **out);
+KT_MUST_USE const struct kt_fault *kt_pki_key_from_pem(struct kt_span text, const char *password, EVP_PKEY **out);
 
 /* The kind of a key, KT_KEY_NONE when TLS has no scheme for it; and its size in bits. */
 enum kt_key_kind kt_pki_key_kind(const EVP_PKEY *key);
@@ -76,7 +75,7 @@ KT_MUST_USE bool kt_pki_sign_init(EVP_MD_CTX *ctx, EVP_PKEY *key, const struct k
 void kt_pki_key_release(void *key);
 
 /* A credential of leaf-first chain and its key, of which it takes a reference. */
-KT_MUST_USE const struct kt_fault *kt_pki_credential(const struct kt_env *env, STACK_OF(X509) * chain,
-                                                     EVP_PKEY *key, struct kt_credential **out);
+KT_MUST_USE const struct kt_fault *kt_pki_credential(const struct kt_env *env, STACK_OF(X509) * chain, EVP_PKEY *key,
+                                                     struct kt_credential **out);
 
 #endif

@@ -81,8 +81,7 @@ static const struct kt_fault *add_authority(struct kt_trust *trust, X509 *x509)
     int len = i2d_X509_NAME(X509_get_subject_name(x509), &name);
 
     (void)X509_check_purpose(x509, -1, 0);
-    if (len <= 0 || !add_name(trust, kt_span_of(name, (size_t)len)) ||
-        X509_STORE_add_cert(trust->store, x509) != 1) {
+    if (len <= 0 || !add_name(trust, kt_span_of(name, (size_t)len)) || X509_STORE_add_cert(trust->store, x509) != 1) {
         return kt_pki_cause(KT_FAULT(CRYPTO_FAILED));
     }
     return NULL;

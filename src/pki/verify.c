@@ -54,7 +54,7 @@ static const struct kt_fault *check_key(const struct kt_verify *how, const X509 
     case EVP_PKEY_RSA:
     case EVP_PKEY_RSA_PSS:
         if (bits < how->min_rsa_bits) {
-            KT_FAIL(CERTIFICATE_KEY_WEAK);
+            return kt_pki_cause(KT_FAULT(CERTIFICATE_KEY_WEAK));
         }
         if (bits > KT_PKI_RSA_BITS_MAX || !exponent_is_short(key)) {
             return kt_pki_cause(KT_FAULT(CERTIFICATE_KEY_UNSUPPORTED));
@@ -63,7 +63,7 @@ static const struct kt_fault *check_key(const struct kt_verify *how, const X509 
     case EVP_PKEY_EC:
     case EVP_PKEY_ED25519:
         if (bits < how->min_curve_bits) {
-            KT_FAIL(CERTIFICATE_KEY_WEAK);
+            return kt_pki_cause(KT_FAULT(CERTIFICATE_KEY_WEAK));
         }
         return NULL;
     default:
@@ -116,8 +116,7 @@ static bool covers(const struct kt_scheme_facts *scheme, const struct signature 
     case NID_rsaEncryption:
         return is_pkcs1(scheme) && digest;
     case NID_rsassaPss:
-        return !is_pkcs1(scheme) && (enum kt_key_kind)scheme->key == kt_pki_key_kind(signature->signer) &&
-               digest;
+        return !is_pkcs1(scheme) && (enum kt_key_kind)scheme->key == kt_pki_key_kind(signature->signer) && digest;
     case NID_X9_62_id_ecPublicKey:
         return is_curve(scheme) && digest;
     case NID_ED25519:
@@ -152,7 +151,7 @@ static const struct kt_fault *check_scheme(struct kt_id_list allowed, X509 *x509
     }
     signature.digest = digest_of(digest);
     if (!is_allowed(allowed, &signature)) {
-        KT_FAIL(CERTIFICATE_SIGNATURE_WRONG);
+        return kt_pki_cause(KT_FAULT(CERTIFICATE_SIGNATURE_WRONG));
     }
     return NULL;
 }
@@ -171,8 +170,7 @@ static const struct kt_fault *judge(const struct job *job, STACK_OF(X509) * chai
     }
     /* The signature of the authority itself proves nothing and is not checked. */
     for (int i = 0; i + 1 < count; i++) {
-        KT_TRY(check_scheme(job->ask->u.verify.cert_schemes, sk_X509_value(chain, i),
-                            sk_X509_value(chain, i + 1)));
+        KT_TRY(check_scheme(job->ask->u.verify.cert_schemes, sk_X509_value(chain, i), sk_X509_value(chain, i + 1)));
     }
     return NULL;
 }
@@ -245,8 +243,8 @@ static const struct kt_fault *expect_name(X509_VERIFY_PARAM *param, struct kt_sp
         set = X509_VERIFY_PARAM_set1_ip(param, address, 16);
     } else if (is_host_name(name)) {
         /* RFC 9525: no common name (section 6.4), the star is a whole label (section 6.3). */
-        X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
-                                                   X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+        X509_VERIFY_PARAM_set_hostflags(param,
+                                        X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
         set = X509_VERIFY_PARAM_set1_host(param, name, wanted.len);
     } else {
         KT_FAIL(CERTIFICATE_NAME_MISMATCH);
@@ -307,9 +305,8 @@ static const struct kt_fault *set_up(X509_STORE_CTX *ctx, const struct kt_trust 
 {
     X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
     bool server = job->ask->u.verify.peer == KT_SERVER;
-    unsigned long flags =
-        X509_V_FLAG_PARTIAL_CHAIN | /* whatever is in the set is trusted, self-signed or not */
-        X509_V_FLAG_TRUSTED_FIRST | X509_V_FLAG_NO_ALT_CHAINS;
+    unsigned long flags = X509_V_FLAG_PARTIAL_CHAIN | /* whatever is in the set is trusted, self-signed or not */
+                          X509_V_FLAG_TRUSTED_FIRST | X509_V_FLAG_NO_ALT_CHAINS;
 
     /* Purpose and trust setting of that name. */
     if (X509_STORE_CTX_set_default(ctx, server ? "ssl_server" : "ssl_client") != 1) {
@@ -336,13 +333,13 @@ static const struct kt_fault *set_up(X509_STORE_CTX *ctx, const struct kt_trust 
 static const struct kt_fault *check_leaf(X509 *leaf)
 {
     if ((X509_get_key_usage(leaf) & X509v3_KU_DIGITAL_SIGNATURE) == 0) {
-        KT_FAIL(CERTIFICATE_PURPOSE_WRONG);
+        return kt_pki_cause(KT_FAULT(CERTIFICATE_PURPOSE_WRONG));
     }
     return NULL;
 }
 
-static const struct kt_fault *run(X509_STORE_CTX *ctx, const struct kt_trust *trust, struct job *job,
-                                  X509 *leaf, STACK_OF(X509) * rest)
+static const struct kt_fault *run(X509_STORE_CTX *ctx, const struct kt_trust *trust, struct job *job, X509 *leaf,
+                                  STACK_OF(X509) * rest)
 {
     if (X509_STORE_CTX_init(ctx, trust->store, leaf, rest) != 1) {
         return kt_pki_cause(KT_FAULT(CRYPTO_FAILED));
@@ -393,8 +390,7 @@ const struct kt_fault *kt_pki_verify(const struct kt_trust *trust, const struct 
 {
     struct job job = {.how = how, .ask = ask};
 
-    if (trust == NULL || how == NULL || ask == NULL || ask->kind != KT_ASK_VERIFY ||
-        ask->u.verify.chain_len == 0) {
+    if (trust == NULL || how == NULL || ask == NULL || ask->kind != KT_ASK_VERIFY || ask->u.verify.chain_len == 0) {
         KT_FAIL(USAGE_ARGUMENT);
     }
     /* Parsing one certificate costs as much as three signature checks, so what cannot belong to a chain that

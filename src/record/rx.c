@@ -299,12 +299,23 @@ static const struct kt_fault *check_ccs(struct kt_span content, bool is_protecte
     return NULL;
 }
 
+/*
+ * Nothing stands inside a fragmented message (RFC 9846 section 5.1) but the last word of a peer that cannot finish it:
+ * what it failed for is worth more than the complaint.
+ */
+static bool may_interrupt(uint8_t type, struct kt_span content)
+{
+    return type == KT_CONTENT_HANDSHAKE ||
+           (type == KT_CONTENT_ALERT && content.len == ALERT_LEN && content.p[1] != KT_ALERT_CLOSE_NOTIFY &&
+            content.p[1] != KT_ALERT_USER_CANCELED);
+}
+
 /* A record was opened: from here on its content is what kt_rx_next takes from. */
 static const struct kt_fault *begin_content(struct kt_rx *rx, uint8_t type, struct kt_span content, bool is_protected,
                                             size_t wire_len)
 {
     tell_record(rx, type, is_protected, wire_len, content.len);
-    if (type != KT_CONTENT_HANDSHAKE && assembling(rx)) {
+    if (assembling(rx) && !may_interrupt(type, content)) {
         KT_FAIL(RECORD_INTERLEAVED);
     }
     rx->content_type = type;

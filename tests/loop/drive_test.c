@@ -78,8 +78,7 @@ static struct kt_credential *toy_credential(const struct kt_env *env)
     static const uint8_t certificate[] = {KT_KEY_P256, 'd', 'r', 'i', 'v', 'e'};
     struct kt_span chain = {certificate, sizeof certificate};
     uint16_t scheme = KT_SCHEME_ECDSA_SECP256R1_SHA256;
-    struct kt_credential_parts parts = {
-        .chain = &chain, .chain_len = 1, .schemes = &scheme, .scheme_count = 1};
+    struct kt_credential_parts parts = {.chain = &chain, .chain_len = 1, .schemes = &scheme, .scheme_count = 1};
     struct kt_credential *credential = NULL;
 
     assert_null(kt_credential_new(env, &parts, &credential));

@@ -911,8 +911,7 @@ static void beyond_the_last_epoch_a_limit_closes_cleanly(void **user)
     loop_run(&l);
     assert_epoch(KT_CLIENT, KT_SENDING, KT_EPOCH_LAST, KT_BIRTH_RECORDS);
     send_records(KT_CLIENT, 1, 10);
-    assert_int_equal(kt_conn_send(l.client, (const uint8_t *)"x", 1, &taken)->reason,
-                     KT_REASON_LIFETIME_EPOCHS_SPENT);
+    assert_int_equal(kt_conn_send(l.client, (const uint8_t *)"x", 1, &taken)->reason, KT_REASON_LIFETIME_EPOCHS_SPENT);
     loop_run(&l);
     loop_assert_failed(l.client, LIFETIME_EPOCHS_SPENT, CLOSE_NOTIFY);
     assert_int_equal(seen[KT_CLIENT].closes, 1);

@@ -30,7 +30,8 @@ void kit_assert_hex(const uint8_t *bytes, size_t len, const char *hex);
 void kit_assert_fault(const struct kt_fault *fault, enum kt_reason reason);
 void kit_assert_no_errors(void);
 
-/* A new key pair. `bits` is for RSA kinds. RSA_PSS keys are without limits, or limited to a digest by name and a salt. */
+/* A new key pair. `bits` is for RSA kinds. RSA_PSS keys are without limits, or limited to a digest by name and a salt.
+ */
 EVP_PKEY *kit_key(enum kt_key_kind kind, int bits);
 EVP_PKEY *kit_pss_key(const char *digest, const char *mask_digest, int salt_len);
 

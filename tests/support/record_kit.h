@@ -20,12 +20,12 @@
 #include <cmocka.h>
 
 /* Both the reason and the alert: the alert is a promise, the reason says that the right check fired. */
-#define assert_fault(expr, name)                                                                             \
-    do {                                                                                                     \
-        const struct kt_fault *kit_fault = (expr);                                                           \
-        assert_non_null(kit_fault);                                                                          \
-        assert_int_equal(kit_fault->reason, KT_REASON_##name);                                               \
-        assert_int_equal(kit_fault->alert, KT_ALERT_FOR_##name);                                             \
+#define assert_fault(expr, name)                                                                                       \
+    do {                                                                                                               \
+        const struct kt_fault *kit_fault = (expr);                                                                     \
+        assert_non_null(kit_fault);                                                                                    \
+        assert_int_equal(kit_fault->reason, KT_REASON_##name);                                                         \
+        assert_int_equal(kit_fault->alert, KT_ALERT_FOR_##name);                                                       \
     } while (0)
 #define assert_good(expr) assert_null(expr)
 
@@ -185,8 +185,7 @@ static inline void kit_put_plain(struct kit_wire *w, uint8_t type, const void *b
     w->len += len;
 }
 
-static inline void kit_put_sealed(struct kit_wire *w, uint8_t type, const void *bytes, size_t len,
-                                  size_t padding)
+static inline void kit_put_sealed(struct kit_wire *w, uint8_t type, const void *bytes, size_t len, size_t padding)
 {
     size_t record_len = 0;
 

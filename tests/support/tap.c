@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/span.h"
 #include "config/builder_impl.h"
 #include "crypto/toy/toy.h"
 #include "keys/schedule13.h"
@@ -296,7 +297,7 @@ void tap_send(struct tap *tap, uint8_t type, const uint8_t *content, size_t len)
     int change = 0;
 
     assert_non_null(copy);
-    memcpy(copy, content, len);
+    kt_copy(copy, content, len);
     if (lane->seal_stage == 0 && lane->open_stage > 0) {
         seal_with(tap, tap->from, 1);
     }

@@ -13,11 +13,11 @@
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
-#define MUST(x)                                                                                              \
-    do {                                                                                                     \
-        if (!(x)) {                                                                                          \
-            broken(__LINE__, #x);                                                                            \
-        }                                                                                                    \
+#define MUST(x)                                                                                                        \
+    do {                                                                                                               \
+        if (!(x)) {                                                                                                    \
+            broken(__LINE__, #x);                                                                                      \
+        }                                                                                                              \
     } while (0)
 
 __attribute__((noreturn)) static void broken(int line, const char *what)
@@ -147,11 +147,9 @@ static void add_extensions(X509 *x509, X509 *issuer, const struct test_cert_opti
 {
     add_extension(x509, issuer, "basicConstraints",
                   given_or(o->basic, o->ca ? "critical,CA:TRUE" : "critical,CA:FALSE"));
-    add_extension(
-        x509, issuer, "keyUsage",
-        given_or(o->key_usage, o->ca ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature"));
-    add_extension(x509, issuer, "extendedKeyUsage",
-                  given_or(o->purposes, o->ca ? "" : "serverAuth,clientAuth"));
+    add_extension(x509, issuer, "keyUsage",
+                  given_or(o->key_usage, o->ca ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature"));
+    add_extension(x509, issuer, "extendedKeyUsage", given_or(o->purposes, o->ca ? "" : "serverAuth,clientAuth"));
     if (!o->no_key_ids) {
         add_extension(x509, issuer, "subjectKeyIdentifier", "hash");
         add_extension(x509, issuer, "authorityKeyIdentifier", issuer == x509 ? "" : "keyid");
@@ -169,12 +167,11 @@ static void set_identity(X509 *x509, X509 *issuer, const struct test_cert_option
 
     MUST(X509_set_version(x509, X509_VERSION_3) == 1);
     MUST(ASN1_INTEGER_set(X509_get_serialNumber(x509), o->serial != 0 ? o->serial : next_serial++) == 1);
-    MUST(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
-                                    (const unsigned char *)given_or(o->subject, "test"), -1, -1, 0) == 1);
+    MUST(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)given_or(o->subject, "test"), -1,
+                                    -1, 0) == 1);
     MUST(X509_set_issuer_name(x509, X509_get_subject_name(issuer)) == 1);
     MUST(ASN1_TIME_set(X509_getm_notBefore(x509), (time_t)(o->from != 0 ? o->from : TEST_PKI_FROM)) != NULL);
-    MUST(ASN1_TIME_set(X509_getm_notAfter(x509), (time_t)(o->until != 0 ? o->until : TEST_PKI_UNTIL)) !=
-         NULL);
+    MUST(ASN1_TIME_set(X509_getm_notAfter(x509), (time_t)(o->until != 0 ? o->until : TEST_PKI_UNTIL)) != NULL);
 }
 
 /* The digest that goes with a key: none for the Edwards curves, which hash on their own. */
@@ -317,8 +314,7 @@ static void revoke_one(X509_CRL *crl, X509 *x509, const ASN1_TIME *when)
     MUST(X509_CRL_add0_revoked(crl, entry) == 1);
 }
 
-struct test_bytes test_pem_crl(const struct test_cert *issuer, const struct test_cert *const *revoked,
-                               size_t n)
+struct test_bytes test_pem_crl(const struct test_cert *issuer, const struct test_cert *const *revoked, size_t n)
 {
     X509_CRL *crl = X509_CRL_new();
     ASN1_TIME *from = ASN1_TIME_set(NULL, (time_t)TEST_PKI_FROM);

@@ -90,8 +90,7 @@ enum test_key_form {
 
 struct test_bytes test_pem_certs(const struct test_cert *const *certs, size_t count);
 struct test_bytes test_pem_key(EVP_PKEY *key, enum test_key_form form, const char *password);
-struct test_bytes test_pem_crl(const struct test_cert *issuer, const struct test_cert *const *revoked,
-                               size_t n);
+struct test_bytes test_pem_crl(const struct test_cert *issuer, const struct test_cert *const *revoked, size_t n);
 /* certs[0] is the leaf with its key; the rest is its chain. */
 struct test_bytes test_pkcs12(const struct test_cert *const *certs, size_t count, const char *password);
 void test_bytes_free(struct test_bytes *bytes);

@@ -34,8 +34,7 @@ uint8_t wire_home(enum wire_kind kind)
     return facts[kind].home;
 }
 
-const struct kt_fault *wire_decode(enum wire_kind kind, struct kt_span body, uint32_t offered,
-                                   union wire_message *out)
+const struct kt_fault *wire_decode(enum wire_kind kind, struct kt_span body, uint32_t offered, union wire_message *out)
 {
     switch (kind) {
     case WIRE_CLIENT_HELLO:
@@ -101,40 +100,34 @@ static bool same_client_hello(const struct kt_client_hello *a, const struct kt_c
            kt_span_same(a->session_id, b->session_id) && kt_span_same(a->suites.wire, b->suites.wire) &&
            kt_span_same(a->compression, b->compression) && a->seen == b->seen &&
            kt_span_same(a->server_name, b->server_name) && kt_span_same(a->groups.wire, b->groups.wire) &&
-           kt_span_same(a->schemes.wire, b->schemes.wire) &&
-           kt_span_same(a->cert_schemes.wire, b->cert_schemes.wire) &&
+           kt_span_same(a->schemes.wire, b->schemes.wire) && kt_span_same(a->cert_schemes.wire, b->cert_schemes.wire) &&
            kt_span_same(a->versions.wire, b->versions.wire) && kt_span_same(a->key_shares, b->key_shares) &&
            kt_span_same(a->alpn, b->alpn) && kt_span_same(a->cookie, b->cookie) &&
            kt_span_same(a->psk_modes, b->psk_modes) && kt_span_same(a->psk_identities, b->psk_identities) &&
            kt_span_same(a->psk_binders, b->psk_binders) && kt_span_same(a->authorities, b->authorities) &&
-           kt_span_same(a->session_ticket, b->session_ticket) &&
-           a->record_size_limit == b->record_size_limit && a->max_fragment_length == b->max_fragment_length;
+           kt_span_same(a->session_ticket, b->session_ticket) && a->record_size_limit == b->record_size_limit &&
+           a->max_fragment_length == b->max_fragment_length;
 }
 
 static bool same_server_hello(const struct kt_server_hello *a, const struct kt_server_hello *b)
 {
     return a->legacy_version == b->legacy_version && kt_span_same(a->random, b->random) &&
-           kt_span_same(a->session_id, b->session_id) && a->suite == b->suite &&
-           a->compression == b->compression && a->is_retry == b->is_retry && a->seen == b->seen &&
-           a->version == b->version && a->key_share.group == b->key_share.group &&
-           kt_span_same(a->key_share.key, b->key_share.key) && kt_span_same(a->cookie, b->cookie) &&
-           a->psk_index == b->psk_index;
+           kt_span_same(a->session_id, b->session_id) && a->suite == b->suite && a->compression == b->compression &&
+           a->is_retry == b->is_retry && a->seen == b->seen && a->version == b->version &&
+           a->key_share.group == b->key_share.group && kt_span_same(a->key_share.key, b->key_share.key) &&
+           kt_span_same(a->cookie, b->cookie) && a->psk_index == b->psk_index;
 }
 
-static bool same_encrypted_extensions(const struct kt_encrypted_extensions *a,
-                                      const struct kt_encrypted_extensions *b)
+static bool same_encrypted_extensions(const struct kt_encrypted_extensions *a, const struct kt_encrypted_extensions *b)
 {
-    return a->seen == b->seen && kt_span_same(a->alpn, b->alpn) &&
-           kt_span_same(a->groups.wire, b->groups.wire) && a->record_size_limit == b->record_size_limit &&
-           a->max_fragment_length == b->max_fragment_length;
+    return a->seen == b->seen && kt_span_same(a->alpn, b->alpn) && kt_span_same(a->groups.wire, b->groups.wire) &&
+           a->record_size_limit == b->record_size_limit && a->max_fragment_length == b->max_fragment_length;
 }
 
-static bool same_certificate_request(const struct kt_certificate_request *a,
-                                     const struct kt_certificate_request *b)
+static bool same_certificate_request(const struct kt_certificate_request *a, const struct kt_certificate_request *b)
 {
     return kt_span_same(a->context, b->context) && a->seen == b->seen &&
-           kt_span_same(a->schemes.wire, b->schemes.wire) &&
-           kt_span_same(a->cert_schemes.wire, b->cert_schemes.wire) &&
+           kt_span_same(a->schemes.wire, b->schemes.wire) && kt_span_same(a->cert_schemes.wire, b->cert_schemes.wire) &&
            kt_span_same(a->authorities, b->authorities) && kt_span_same(a->oid_filters, b->oid_filters);
 }
 
@@ -152,12 +145,10 @@ static bool same_certificate(const struct kt_certificate *a, const struct kt_cer
            kt_span_same(a->sct_list, b->sct_list);
 }
 
-static bool same_new_session_ticket(const struct kt_new_session_ticket *a,
-                                    const struct kt_new_session_ticket *b)
+static bool same_new_session_ticket(const struct kt_new_session_ticket *a, const struct kt_new_session_ticket *b)
 {
-    return a->lifetime_seconds == b->lifetime_seconds && a->age_add == b->age_add &&
-           kt_span_same(a->nonce, b->nonce) && kt_span_same(a->ticket, b->ticket) && a->seen == b->seen &&
-           a->max_early_data == b->max_early_data;
+    return a->lifetime_seconds == b->lifetime_seconds && a->age_add == b->age_add && kt_span_same(a->nonce, b->nonce) &&
+           kt_span_same(a->ticket, b->ticket) && a->seen == b->seen && a->max_early_data == b->max_early_data;
 }
 
 bool wire_same(enum wire_kind kind, const union wire_message *a, const union wire_message *b)

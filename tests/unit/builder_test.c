@@ -18,8 +18,7 @@ struct fixture {
 static struct kt_credential *credential(struct fixture *f, uint16_t scheme)
 {
     struct kt_span certificate = KT_SPAN_TEXT("certificate");
-    struct kt_credential_parts parts = {
-        .chain = &certificate, .chain_len = 1, .schemes = &scheme, .scheme_count = 1};
+    struct kt_credential_parts parts = {.chain = &certificate, .chain_len = 1, .schemes = &scheme, .scheme_count = 1};
     struct kt_credential *c;
 
     expect_success(kt_credential_new(&f->env.env, &parts, &c));
@@ -65,12 +64,12 @@ static struct kt_config *build(struct kt_builder *b)
 }
 
 /* Building fails for the reason, names the field and leaves *out alone. */
-#define expect_refused(b, REASON, field)                                                                     \
-    do {                                                                                                     \
-        struct kt_config *untouched = (struct kt_config *)(b);                                               \
-        expect_fault(kt_builder_build(b, &untouched), REASON, INTERNAL_ERROR);                               \
-        assert_ptr_equal(untouched, b);                                                                      \
-        assert_string_equal(kt_builder_field(b), field);                                                     \
+#define expect_refused(b, REASON, field)                                                                               \
+    do {                                                                                                               \
+        struct kt_config *untouched = (struct kt_config *)(b);                                                         \
+        expect_fault(kt_builder_build(b, &untouched), REASON, INTERNAL_ERROR);                                         \
+        assert_ptr_equal(untouched, b);                                                                                \
+        assert_string_equal(kt_builder_field(b), field);                                                               \
     } while (0)
 
 static void the_default_client_is_the_modern_policy(void **state)
@@ -92,6 +91,21 @@ static void the_default_client_is_the_modern_policy(void **state)
     assert_true(config->grease && config->cookie && !config->keylog && !config->strict_names);
     assert_true(kt_config_asks(config, KT_ASK_SIGN) && kt_config_asks(config, KT_ASK_VERIFY));
     assert_false(kt_config_asks(config, KT_ASK_CHOOSE_CONFIG));
+    kt_config_unref(config);
+}
+
+/* The form in which ClientHello and KT_ASK_VERIFY show it. */
+static void chain_schemes_are_kept_as_on_the_wire(void **state)
+{
+    static const uint16_t ids[] = {KT_SCHEME_ED25519, KT_SCHEME_RSA_PKCS1_SHA256};
+    static const uint8_t wire[] = {0x08, 0x07, 0x04, 0x01};
+    struct fixture *f = *state;
+    struct kt_config *config;
+
+    expect_success(kt_builder_cert_schemes(f->client, ids, 2));
+    config = build(f->client);
+    assert_int_equal(config->cert_schemes_wire.wire.len, sizeof wire);
+    assert_memory_equal(config->cert_schemes_wire.wire.p, wire, sizeof wire);
     kt_config_unref(config);
 }
 
@@ -163,17 +177,14 @@ struct list_case {
 };
 
 static const struct list_case lists[] = {
-    {kt_builder_suites, "suites", KT_SUITE_AES_256_GCM_SHA384, KT_SUITE_AES_128_GCM_SHA256,
-     KT_REASON_CONFIG_SUITES},
+    {kt_builder_suites, "suites", KT_SUITE_AES_256_GCM_SHA384, KT_SUITE_AES_128_GCM_SHA256, KT_REASON_CONFIG_SUITES},
     {kt_builder_groups, "groups", KT_GROUP_SECP256R1, KT_GROUP_X25519, KT_REASON_CONFIG_GROUPS},
-    {kt_builder_schemes, "schemes", KT_SCHEME_ED25519, KT_SCHEME_ECDSA_SECP256R1_SHA256,
-     KT_REASON_CONFIG_SCHEMES},
-    {kt_builder_cert_schemes, "cert_schemes", KT_SCHEME_RSA_PKCS1_SHA256, KT_SCHEME_ED25519,
-     KT_REASON_CONFIG_SCHEMES},
+    {kt_builder_schemes, "schemes", KT_SCHEME_ED25519, KT_SCHEME_ECDSA_SECP256R1_SHA256, KT_REASON_CONFIG_SCHEMES},
+    {kt_builder_cert_schemes, "cert_schemes", KT_SCHEME_RSA_PKCS1_SHA256, KT_SCHEME_ED25519, KT_REASON_CONFIG_SCHEMES},
 };
 
-static void expect_list_refused(struct kt_builder *b, const struct list_case *c, const uint16_t *ids,
-                                size_t n, const char *position)
+static void expect_list_refused(struct kt_builder *b, const struct list_case *c, const uint16_t *ids, size_t n,
+                                const char *position)
 {
     struct kt_config *config;
     const struct kt_fault *fault;
@@ -629,6 +640,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_default_client_is_the_modern_policy),
+        TEST(chain_schemes_are_kept_as_on_the_wire),
         TEST(all_switches_arrive),
         TEST(the_configuration_outlives_the_builder),
         TEST(a_builder_builds_again),

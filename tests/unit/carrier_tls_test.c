@@ -61,8 +61,7 @@ static const struct kt_fault *flight_done(struct end *end)
     return end->carrier.ops->flight_done(end->carrier.self);
 }
 
-static const struct kt_fault *protect(struct end *end, enum kt_direction direction, uint8_t seed,
-                                      bool application)
+static const struct kt_fault *protect(struct end *end, enum kt_direction direction, uint8_t seed, bool application)
 {
     struct kt_secret secret = kit_secret(kit_aes128(), seed);
 

@@ -3,12 +3,11 @@
 #include "support/wire_messages.h"
 
 #define DECODE(text, out) kt_certificate_decode(KT_SPAN_TEXT(text), UINT32_MAX, (out))
-#define REFUSED(text)                                                                                        \
-    expect_fault(DECODE(text, &(struct kt_certificate){0}), CERTIFICATE_MALFORMED, DECODE_ERROR)
+#define REFUSED(text)     expect_fault(DECODE(text, &(struct kt_certificate){0}), CERTIFICATE_MALFORMED, DECODE_ERROR)
 
-#define OCSP(letter)  "\0\5\0\5\1\0\0\1" letter
-#define SCT(letter)   "\0\22\0\5\0\3\0\1" letter
-#define ENTRY(letter) "\0\0\1" letter "\0\0"
+#define OCSP(letter)      "\0\5\0\5\1\0\0\1" letter
+#define SCT(letter)       "\0\22\0\5\0\3\0\1" letter
+#define ENTRY(letter)     "\0\0\1" letter "\0\0"
 
 static void every_field_is_found(void **state)
 {

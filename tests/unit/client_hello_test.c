@@ -3,15 +3,14 @@
 #include "support/wire_messages.h"
 
 #define RANDOM "0123456789abcdef0123456789abcdef"
-#define START                                                                                                \
-    "\3\3" RANDOM                                                                                            \
-    "\0"                                                                                                     \
-    "\0\2\x13\1"                                                                                             \
+#define START                                                                                                          \
+    "\3\3" RANDOM                                                                                                      \
+    "\0"                                                                                                               \
+    "\0\2\x13\1"                                                                                                       \
     "\1\0" /* version, random, session, suites, compression */
 
 #define DECODE(text, out) kt_client_hello_decode(KT_SPAN_TEXT(text), (out))
-#define REFUSED(text)                                                                                        \
-    expect_fault(DECODE(text, &(struct kt_client_hello){0}), CLIENT_HELLO_MALFORMED, DECODE_ERROR)
+#define REFUSED(text)     expect_fault(DECODE(text, &(struct kt_client_hello){0}), CLIENT_HELLO_MALFORMED, DECODE_ERROR)
 
 static void every_field_is_found(void **state)
 {
@@ -83,9 +82,9 @@ static void a_hello_of_tls_12_with_its_extensions_is_understood(void **state)
                           "\0\43\0\0"
                           "\xff\1\0\1\0",
                           &hello));
-    assert_int_equal(hello.seen, KT_EXT_BIT(SERVER_NAME) | KT_EXT_BIT(SUPPORTED_GROUPS) |
-                                     KT_EXT_BIT(EC_POINT_FORMATS) | KT_EXT_BIT(SIGNATURE_ALGORITHMS) |
-                                     KT_EXT_BIT(SESSION_TICKET) | KT_EXT_BIT(RENEGOTIATION_INFO));
+    assert_int_equal(hello.seen, KT_EXT_BIT(SERVER_NAME) | KT_EXT_BIT(SUPPORTED_GROUPS) | KT_EXT_BIT(EC_POINT_FORMATS) |
+                                     KT_EXT_BIT(SIGNATURE_ALGORITHMS) | KT_EXT_BIT(SESSION_TICKET) |
+                                     KT_EXT_BIT(RENEGOTIATION_INFO));
     assert_int_equal(hello.compression.len, 2);
     assert_int_equal(hello.versions.wire.len, 0);
 }
@@ -181,8 +180,8 @@ static void without_groups_shares_are_left_to_the_choice(void **state)
     assert_int_equal(hello.seen, KT_EXT_BIT(KEY_SHARE));
 }
 
-#define PSK_LISTS                                                                                            \
-    "\0\7\0\1i\0\0\0\0"                                                                                      \
+#define PSK_LISTS                                                                                                      \
+    "\0\7\0\1i\0\0\0\0"                                                                                                \
     "\0\x21\x20" RANDOM
 
 static void the_place_of_the_binders_is_known(void **state)

@@ -5,8 +5,7 @@
 
 #include <cmocka.h>
 
-#define DER(...)                                                                                             \
-    kt_der_over(kt_span_of((const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})))
+#define DER(...) kt_der_over(kt_span_of((const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})))
 
 static void an_element_is_its_content(void **state)
 {

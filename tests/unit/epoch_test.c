@@ -27,14 +27,7 @@ static const struct due_case sending[] = {
     {"records", {.records = 10}, {.max_records = 10}, AEAD, 0, 1, KT_DUE_CHANGE, KT_BIRTH_RECORDS},
     {"one byte short", {.bytes = 99}, {.max_bytes = 100}, AEAD, 0, 1, KT_DUE_NOTHING, 0},
     {"bytes", {.bytes = 100}, {.max_bytes = 100}, AEAD, 0, 1, KT_DUE_CHANGE, KT_BIRTH_BYTES},
-    {"bytes of a whole life",
-     {.bytes = NEVER},
-     {.max_bytes = NEVER},
-     AEAD,
-     0,
-     1,
-     KT_DUE_CHANGE,
-     KT_BIRTH_BYTES},
+    {"bytes of a whole life", {.bytes = NEVER}, {.max_bytes = NEVER}, AEAD, 0, 1, KT_DUE_CHANGE, KT_BIRTH_BYTES},
     {"one ms short", {.born_ms = 500}, {.max_seconds = 2}, AEAD, 0, 2499, KT_DUE_NOTHING, 0},
     {"seconds", {.born_ms = 500}, {.max_seconds = 2}, AEAD, 0, 2500, KT_DUE_CHANGE, KT_BIRTH_SECONDS},
     {"records come first",
@@ -66,26 +59,12 @@ static const struct due_case sending[] = {
     {"pace holds back", {.records = 10}, {.max_records = 10}, AEAD, 5000, 5999, KT_DUE_NOTHING, 0},
     {"pace is over", {.records = 10}, {.max_records = 10}, AEAD, 5000, 6000, KT_DUE_CHANGE, KT_BIRTH_RECORDS},
     {"pace and time", {.born_ms = 5000}, {.max_seconds = 1}, AEAD, 5500, 6499, KT_DUE_NOTHING, 0},
-    {"the AEAD does not wait",
-     {.records = 999936},
-     {0},
-     AEAD,
-     5000,
-     5000,
-     KT_DUE_CHANGE,
-     KT_BIRTH_AEAD_LIMIT},
+    {"the AEAD does not wait", {.records = 999936}, {0}, AEAD, 5000, 5000, KT_DUE_CHANGE, KT_BIRTH_AEAD_LIMIT},
 
     {"clock at 0", {.born_ms = 0}, {.max_seconds = 1}, AEAD, 0, 0, KT_DUE_NOTHING, 0},
     {"born at 0", {.born_ms = 0}, {.max_seconds = 1}, AEAD, 0, 1000, KT_DUE_CHANGE, KT_BIRTH_SECONDS},
     {"clock went back", {.born_ms = 9000}, {.max_seconds = 1}, AEAD, 0, 10, KT_DUE_NOTHING, 0},
-    {"clock went back behind a change",
-     {.records = 1},
-     {.max_records = 1},
-     AEAD,
-     9000,
-     10,
-     KT_DUE_NOTHING,
-     0},
+    {"clock went back behind a change", {.records = 1}, {.max_records = 1}, AEAD, 9000, 10, KT_DUE_NOTHING, 0},
     {"the end of the clock",
      {.born_ms = NEVER - 1000},
      {.max_seconds = 1},
@@ -95,14 +74,7 @@ static const struct due_case sending[] = {
      KT_DUE_CHANGE,
      KT_BIRTH_SECONDS},
     {"just before the end", {.born_ms = NEVER - 999}, {.max_seconds = 1}, AEAD, 0, NEVER, KT_DUE_NOTHING, 0},
-    {"the longest time",
-     {.born_ms = 0},
-     {.max_seconds = UINT32_MAX},
-     AEAD,
-     0,
-     4294967294999,
-     KT_DUE_NOTHING,
-     0},
+    {"the longest time", {.born_ms = 0}, {.max_seconds = UINT32_MAX}, AEAD, 0, 4294967294999, KT_DUE_NOTHING, 0},
     {"the longest time is over",
      {.born_ms = 0},
      {.max_seconds = UINT32_MAX},
@@ -112,14 +84,7 @@ static const struct due_case sending[] = {
      KT_DUE_CHANGE,
      KT_BIRTH_SECONDS},
 
-    {"the last epoch, nothing due",
-     {.number = KT_EPOCH_LAST},
-     {.max_records = 9},
-     AEAD,
-     0,
-     1,
-     KT_DUE_NOTHING,
-     0},
+    {"the last epoch, nothing due", {.number = KT_EPOCH_LAST}, {.max_records = 9}, AEAD, 0, 1, KT_DUE_NOTHING, 0},
     {"the last epoch",
      {.number = KT_EPOCH_LAST, .records = 9},
      {.max_records = 9},
@@ -153,8 +118,7 @@ static void what_a_sender_must_do(void **state)
         const struct due_case *c = &sending[i];
         struct kt_lifetime lifetime = {.sending = c->limits, .min_gap_ms = GAP_MS};
         enum kt_birth why = KT_BIRTH_INITIAL;
-        enum kt_due due =
-            kt_epoch_due_sending(&c->epoch, &lifetime, c->aead, c->last_change_ms, c->now_ms, &why);
+        enum kt_due due = kt_epoch_due_sending(&c->epoch, &lifetime, c->aead, c->last_change_ms, c->now_ms, &why);
 
         if (due != c->due || (due != KT_DUE_NOTHING && why != c->why)) {
             fail_msg("%s: due %d, why %d", c->name, (int)due, (int)why);
@@ -274,8 +238,7 @@ static void the_deadline_agrees_with_the_decision(void **state)
             uint64_t at = kt_epoch_deadline(&epoch, &lifetime.sending, lifetime.min_gap_ms, last);
             enum kt_birth why;
 
-            assert_int_equal(kt_epoch_due_sending(&epoch, &lifetime, AEAD, last, at - 1, &why),
-                             KT_DUE_NOTHING);
+            assert_int_equal(kt_epoch_due_sending(&epoch, &lifetime, AEAD, last, at - 1, &why), KT_DUE_NOTHING);
             assert_int_equal(kt_epoch_due_sending(&epoch, &lifetime, AEAD, last, at, &why), KT_DUE_CHANGE);
         }
     }

@@ -90,8 +90,7 @@ static void every_alert_has_a_hint(void **state)
 
         assert_true(strlen(hint) > 10 && strchr(hint, '\n') == NULL);
     }
-    assert_non_null(
-        strstr(kt_explain_advice(KT_FAULT(ALERT_RECEIVED), KT_ALERT_CERTIFICATE_REQUIRED), "client"));
+    assert_non_null(strstr(kt_explain_advice(KT_FAULT(ALERT_RECEIVED), KT_ALERT_CERTIFICATE_REQUIRED), "client"));
 }
 
 int main(void)

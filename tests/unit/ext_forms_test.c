@@ -16,20 +16,19 @@ struct form {
     enum kt_alert alert;
 };
 
-#define GOOD(in, ext, content, what)                                                                         \
-    {                                                                                                        \
-        (what), WIRE_##in, KT_EXT_##ext, {(const uint8_t *)(content), sizeof(content) - 1}, KT_REASON_NONE,  \
-            0                                                                                                \
+#define GOOD(in, ext, content, what)                                                                                   \
+    {                                                                                                                  \
+        (what), WIRE_##in, KT_EXT_##ext, {(const uint8_t *)(content), sizeof(content) - 1}, KT_REASON_NONE, 0          \
     }
-#define BAD(in, ext, content, what)                                                                          \
-    {                                                                                                        \
-        (what), WIRE_##in, KT_EXT_##ext, {(const uint8_t *)(content), sizeof(content) - 1},                  \
-            KT_REASON_EXTENSION_MALFORMED, KT_ALERT_DECODE_ERROR                                             \
+#define BAD(in, ext, content, what)                                                                                    \
+    {                                                                                                                  \
+        (what), WIRE_##in, KT_EXT_##ext, {(const uint8_t *)(content), sizeof(content) - 1},                            \
+            KT_REASON_EXTENSION_MALFORMED, KT_ALERT_DECODE_ERROR                                                       \
     }
-#define ILLEGAL(in, ext, content, what, why)                                                                 \
-    {                                                                                                        \
-        (what), WIRE_##in, KT_EXT_##ext, {(const uint8_t *)(content), sizeof(content) - 1}, KT_REASON_##why, \
-            KT_ALERT_ILLEGAL_PARAMETER                                                                       \
+#define ILLEGAL(in, ext, content, what, why)                                                                           \
+    {                                                                                                                  \
+        (what), WIRE_##in, KT_EXT_##ext, {(const uint8_t *)(content), sizeof(content) - 1}, KT_REASON_##why,           \
+            KT_ALERT_ILLEGAL_PARAMETER                                                                                 \
     }
 
 #define X16(s)  s s s s s s s s s s s s s s s s
@@ -291,8 +290,7 @@ static const struct form forms[] = {
     BAD(CLIENT_HELLO, KEY_SHARE, "\0\11\0\x1d\0\1k\0\x17\0\0", "an empty share behind another"),
     BAD(CLIENT_HELLO, KEY_SHARE, "\0\6\0\x1d\0\1k\0", "a byte in the list"),
     BAD(CLIENT_HELLO, KEY_SHARE, "\0\5\0\x1d\0\1k\0", "a byte behind"),
-    ILLEGAL(CLIENT_HELLO, KEY_SHARE, "\0\12\0\x1d\0\1k\0\x1d\0\1l", "two shares of a group",
-            KEY_SHARE_DUPLICATE),
+    ILLEGAL(CLIENT_HELLO, KEY_SHARE, "\0\12\0\x1d\0\1k\0\x1d\0\1l", "two shares of a group", KEY_SHARE_DUPLICATE),
     GOOD(SERVER_HELLO, KEY_SHARE, "\0\x1d\0\1k", "a share"),
     BAD(SERVER_HELLO, KEY_SHARE, "\0\x1d", "a group without share"),
     BAD(SERVER_HELLO, KEY_SHARE, "\0\x1d\0\0", "an empty share"),
@@ -332,8 +330,8 @@ static void each_form_is_judged(void **state)
         enum kt_reason reason = fault == NULL ? KT_REASON_NONE : (enum kt_reason)fault->reason;
 
         if (reason != forms[i].reason || (fault != NULL && fault->alert != forms[i].alert)) {
-            fail_msg("%s, extension %u, %s: %s", wire_name(forms[i].in),
-                     (unsigned)kt_ext_number(forms[i].ext), forms[i].what, kt_reason_name(reason));
+            fail_msg("%s, extension %u, %s: %s", wire_name(forms[i].in), (unsigned)kt_ext_number(forms[i].ext),
+                     forms[i].what, kt_reason_name(reason));
         }
     }
 }
@@ -357,8 +355,7 @@ static void the_table_above_leaves_nothing_out(void **state)
             bool any_content_will_do = ext == KT_EXT_SESSION_TICKET;
 
             assert_int_equal(has_row((enum wire_kind)in, (enum kt_ext)ext, true), allowed);
-            assert_int_equal(has_row((enum wire_kind)in, (enum kt_ext)ext, false),
-                             allowed && !any_content_will_do);
+            assert_int_equal(has_row((enum wire_kind)in, (enum kt_ext)ext, false), allowed && !any_content_will_do);
         }
     }
 }

@@ -8,12 +8,12 @@
 
 #include <cmocka.h>
 
-#define SUNSCREEN                                                                                            \
-    "4c616469657320616e642047656e746c656d656e206f662074686520636c617373206f66202739393a20496620492063"       \
-    "6f756c64206f6666657220796f75206f6e6c79206f6e652074697020666f7220746865206675747572652c2073756e73"       \
+#define SUNSCREEN                                                                                                      \
+    "4c616469657320616e642047656e746c656d656e206f662074686520636c617373206f66202739393a20496620492063"                 \
+    "6f756c64206f6666657220796f75206f6e6c79206f6e652074697020666f7220746865206675747572652c2073756e73"                 \
     "637265656e20776f756c642062652069742e"
-#define GCM_TEXT                                                                                             \
-    "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf0e2449a6b525"       \
+#define GCM_TEXT                                                                                                       \
+    "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf0e2449a6b525"                 \
     "b16aedf5aa0de657ba637b39"
 
 /* Cases 1, 2, 4 and 16 of the GCM specification (McGrew, Viega); RFC 8439 section 2.8.2. */
@@ -326,14 +326,10 @@ static void release_takes_null(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(known_answers_with_every_tail),
-        cmocka_unit_test(known_answers_in_place),
-        cmocka_unit_test(in_place_and_elsewhere_agree),
-        cmocka_unit_test(every_flipped_bit_is_noticed),
-        cmocka_unit_test(another_nonce_data_or_length_fails),
-        cmocka_unit_test(a_new_key_in_the_same_object),
-        cmocka_unit_test(records_and_rekeying_allocate_nothing),
-        cmocka_unit_test(release_takes_null),
+        cmocka_unit_test(known_answers_with_every_tail),         cmocka_unit_test(known_answers_in_place),
+        cmocka_unit_test(in_place_and_elsewhere_agree),          cmocka_unit_test(every_flipped_bit_is_noticed),
+        cmocka_unit_test(another_nonce_data_or_length_fails),    cmocka_unit_test(a_new_key_in_the_same_object),
+        cmocka_unit_test(records_and_rekeying_allocate_nothing), cmocka_unit_test(release_takes_null),
     };
 
     if (CRYPTO_set_mem_functions(counted_malloc, counted_realloc, counted_free) != 1) {

@@ -147,8 +147,7 @@ static const struct kt_fault *run_verify(const void *argument)
     return right ? NULL : KT_FAULT(SIGNATURE_WRONG);
 }
 
-static void verify_kind(enum kt_key_kind kind, uint16_t scheme, const char *digest, enum kit_padding padding,
-                        int salt)
+static void verify_kind(enum kt_key_kind kind, uint16_t scheme, const char *digest, enum kit_padding padding, int salt)
 {
     static struct signed_content s;
     EVP_PKEY *key = kit_key(kind, 2048);

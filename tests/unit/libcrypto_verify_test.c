@@ -156,8 +156,8 @@ static void other_content_fails(void **state)
     for (size_t way = 0; way < KT_COUNT_OF(ways); way++) {
         int kind = sign(way, &signature);
 
-        assert_false(verify(kind, ways[way].scheme, KT_SPAN_TEXT("TLS 1.3, client CertificateVerify"),
-                            kit_span(&signature)));
+        assert_false(
+            verify(kind, ways[way].scheme, KT_SPAN_TEXT("TLS 1.3, client CertificateVerify"), kit_span(&signature)));
         assert_false(verify(kind, ways[way].scheme, kt_span_of(NULL, 0), kit_span(&signature)));
     }
 }
@@ -185,12 +185,9 @@ static void a_limited_pss_key_keeps_its_limit(void **state)
 
     (void)state;
     kit_sign(key, "SHA2-384", KIT_PSS, 48, content(), &signature);
-    assert_true(
-        crypto->peer_key_verify(limited, KT_SCHEME_RSA_PSS_PSS_SHA384, content(), kit_span(&signature)));
-    assert_false(
-        crypto->peer_key_verify(limited, KT_SCHEME_RSA_PSS_PSS_SHA256, content(), kit_span(&signature)));
-    assert_false(
-        crypto->peer_key_verify(limited, KT_SCHEME_RSA_PSS_RSAE_SHA384, content(), kit_span(&signature)));
+    assert_true(crypto->peer_key_verify(limited, KT_SCHEME_RSA_PSS_PSS_SHA384, content(), kit_span(&signature)));
+    assert_false(crypto->peer_key_verify(limited, KT_SCHEME_RSA_PSS_PSS_SHA256, content(), kit_span(&signature)));
+    assert_false(crypto->peer_key_verify(limited, KT_SCHEME_RSA_PSS_RSAE_SHA384, content(), kit_span(&signature)));
     crypto->peer_key_release(limited);
     EVP_PKEY_free(key);
 }
@@ -208,11 +205,9 @@ static void odd_modulus_sizes_verify(void **state)
         const struct kt_crypto *crypto = kt_crypto_libcrypto();
 
         kit_sign(key, "SHA2-256", KIT_PSS, 32, content(), &signature);
-        assert_true(
-            crypto->peer_key_verify(peer, KT_SCHEME_RSA_PSS_RSAE_SHA256, content(), kit_span(&signature)));
+        assert_true(crypto->peer_key_verify(peer, KT_SCHEME_RSA_PSS_RSAE_SHA256, content(), kit_span(&signature)));
         kit_sign(key, "SHA2-256", KIT_PKCS1, 0, content(), &signature);
-        assert_true(
-            crypto->peer_key_verify(peer, KT_SCHEME_RSA_PKCS1_SHA256, content(), kit_span(&signature)));
+        assert_true(crypto->peer_key_verify(peer, KT_SCHEME_RSA_PKCS1_SHA256, content(), kit_span(&signature)));
         crypto->peer_key_release(peer);
         EVP_PKEY_free(key);
     }

@@ -149,11 +149,10 @@ static void an_unknown_name_is_said(void **state)
     COMPLAINS("option --schemes: no signature scheme", "--schemes",
               "a_name_that_is_longer_than_any_scheme_will_ever_be_and_must_not_overflow_anything");
     COMPLAINS("option --alpn: a protocol name has", "--alpn", "h2,,http/1.1");
-    COMPLAINS(
-        "more than 32 names", "--groups",
-        "P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,"
-        "P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,"
-        "P-256");
+    COMPLAINS("more than 32 names", "--groups",
+              "P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,"
+              "P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,"
+              "P-256");
 }
 
 static void lifetimes_are_for_both_directions(void **state)
@@ -194,9 +193,8 @@ static void numbers_have_limits(void **state)
 static void keys_and_passwords_belong_to_what_stands_before(void **state)
 {
     (void)state;
-    assert_int_equal(
-        PARSE("--cert", "a", "--key", "b", "--password-file", "c", "--cert", "d", "--pkcs12", "e"),
-        KT_EXIT_NONE);
+    assert_int_equal(PARSE("--cert", "a", "--key", "b", "--password-file", "c", "--cert", "d", "--pkcs12", "e"),
+                     KT_EXIT_NONE);
     assert_int_equal(options.credential_count, 3);
     assert_string_equal(options.credentials[0].key, "b");
     assert_string_equal(options.credentials[0].password_file, "c");
@@ -268,8 +266,7 @@ static void addresses_are_taken_apart(void **state)
                 {":0", "", "0"},
                 {"example.org.:https", "example.org", "https"},
                 {"127.0.0.1:1", "127.0.0.1", "1"}};
-    static const char *const bad[] = {"",        "localhost", "localhost:", "::1",
-                                      "::1:443", "[::1]",     "[]:1",       "[::1:1"};
+    static const char *const bad[] = {"", "localhost", "localhost:", "::1", "::1:443", "[::1]", "[]:1", "[::1:1"};
     char host[256];
     char port[32];
     char text[400];
@@ -314,9 +311,8 @@ static enum kt_exit build(enum kt_role role)
 static void a_client_is_built_from_all_of_them(void **state)
 {
     (void)state;
-    assert_int_equal(PARSE("--groups", "x25519,P-256", "--key-shares", "2", "--suites",
-                           "TLS_AES_128_GCM_SHA256", "--schemes", "ed25519", "--alpn", "h2", "--padding",
-                           "64", "--rekey-records", "5"),
+    assert_int_equal(PARSE("--groups", "x25519,P-256", "--key-shares", "2", "--suites", "TLS_AES_128_GCM_SHA256",
+                           "--schemes", "ed25519", "--alpn", "h2", "--padding", "64", "--rekey-records", "5"),
                      KT_EXIT_NONE);
     assert_int_equal(build(KT_CLIENT), KT_EXIT_NONE);
     assert_string_equal(said, "");
@@ -382,8 +378,7 @@ static void exit_codes_follow_the_reason(void **state)
         {KT_REASON_TRUNCATED, KT_KIND_TRANSPORT, KT_ALERT_CLOSE_NOTIFY, -1, KT_EXIT_TRUNCATED},
         {KT_REASON_HANDSHAKE_CUT, KT_KIND_TRANSPORT, KT_ALERT_CLOSE_NOTIFY, -1, KT_EXIT_PROTOCOL},
         {KT_REASON_ALERT_RECEIVED, KT_KIND_PEER, KT_ALERT_CLOSE_NOTIFY, KT_ALERT_UNKNOWN_CA, KT_EXIT_REFUSED},
-        {KT_REASON_ALERT_RECEIVED, KT_KIND_PEER, KT_ALERT_CLOSE_NOTIFY, KT_ALERT_PROTOCOL_VERSION,
-         KT_EXIT_PROTOCOL},
+        {KT_REASON_ALERT_RECEIVED, KT_KIND_PEER, KT_ALERT_CLOSE_NOTIFY, KT_ALERT_PROTOCOL_VERSION, KT_EXIT_PROTOCOL},
         {KT_REASON_CERTIFICATE_UNTRUSTED, KT_KIND_POLICY, KT_ALERT_UNKNOWN_CA, -1, KT_EXIT_REFUSED},
         {KT_REASON_CERTIFICATE_REQUIRED, KT_KIND_POLICY, KT_ALERT_CERTIFICATE_REQUIRED, -1, KT_EXIT_REFUSED},
         {KT_REASON_RECORD_BAD_MAC, KT_KIND_CRYPTO, KT_ALERT_BAD_RECORD_MAC, -1, KT_EXIT_PROTOCOL},
@@ -392,8 +387,7 @@ static void exit_codes_follow_the_reason(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct kt_fault fault = {(uint16_t)cases[i].reason, (uint8_t)cases[i].alert, (uint8_t)cases[i].kind,
-                                 0, ""};
+        struct kt_fault fault = {(uint16_t)cases[i].reason, (uint8_t)cases[i].alert, (uint8_t)cases[i].kind, 0, ""};
 
         assert_int_equal(kt_report_exit(&fault, cases[i].received), cases[i].exit);
     }

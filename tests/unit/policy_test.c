@@ -10,8 +10,7 @@
 #include "support/expect_fault.h"
 #include "support/test_env.h"
 
-static void put_list(FILE *to, const char *what, const uint16_t *ids, size_t count,
-                     const char *(*name)(uint16_t id))
+static void put_list(FILE *to, const char *what, const uint16_t *ids, size_t count, const char *(*name)(uint16_t id))
 {
     for (size_t i = 0; i < count; i++) {
         fprintf(to, "%s %s\n", what, name(ids[i]));

@@ -91,8 +91,8 @@ static void in_place_is_the_same_as_from_elsewhere(void **state)
     pair_set(&two, kit_aes128(), 1);
     memcpy(in_place + KT_RECORD_HEADER, src, sizeof src);
     assert_good(kt_protection_seal(&one.sealing, KT_CONTENT_DATA, src, sizeof src, 9, apart, &apart_len));
-    assert_good(kt_protection_seal(&two.sealing, KT_CONTENT_DATA, in_place + KT_RECORD_HEADER, sizeof src, 9,
-                                   in_place, &in_place_len));
+    assert_good(kt_protection_seal(&two.sealing, KT_CONTENT_DATA, in_place + KT_RECORD_HEADER, sizeof src, 9, in_place,
+                                   &in_place_len));
     assert_int_equal(apart_len, in_place_len);
     assert_memory_equal(apart, in_place, apart_len);
     pair_clear(&one);
@@ -109,8 +109,7 @@ static void every_bit_flipped_is_noticed(void **state)
 
     (void)state;
     pair_set(&pair, kit_aes128(), 1);
-    assert_good(
-        kt_protection_seal(&pair.sealing, KT_CONTENT_DATA, (const uint8_t *)"secret", 6, 3, record, &len));
+    assert_good(kt_protection_seal(&pair.sealing, KT_CONTENT_DATA, (const uint8_t *)"secret", 6, 3, record, &len));
     for (size_t bit = 0; bit < 8 * len; bit++) {
         memcpy(damaged, record, len);
         damaged[bit / 8] ^= (uint8_t)(1u << bit % 8);
@@ -131,8 +130,7 @@ static void a_record_cut_short_is_not_authentic(void **state)
 
     (void)state;
     pair_set(&pair, kit_aes128(), 1);
-    assert_good(
-        kt_protection_seal(&pair.sealing, KT_CONTENT_DATA, (const uint8_t *)"secret", 6, 3, record, &len));
+    assert_good(kt_protection_seal(&pair.sealing, KT_CONTENT_DATA, (const uint8_t *)"secret", 6, 3, record, &len));
     for (size_t n = KT_RECORD_HEADER; n < len; n++) {
         memcpy(cut, record, len);
         assert_fault(kt_protection_open(&pair.opening, cut, n, &type, &content), RECORD_BAD_MAC);
@@ -176,8 +174,7 @@ static void far_sequence_numbers_differ(void **state)
     for (unsigned shift = 0; shift < 64; shift += 8) {
         pair.sealing.sequence = UINT64_C(1) << shift;
         pair.opening.sequence = 0;
-        assert_good(
-            kt_protection_seal(&pair.sealing, KT_CONTENT_DATA, (const uint8_t *)"x", 1, 0, record, &len));
+        assert_good(kt_protection_seal(&pair.sealing, KT_CONTENT_DATA, (const uint8_t *)"x", 1, 0, record, &len));
         assert_fault(kt_protection_open(&pair.opening, record, len, &type, &content), RECORD_BAD_MAC);
         pair.sealing.sequence = pair.opening.sequence = UINT64_C(1) << shift;
         assert_round(&pair, (const uint8_t *)"x", 1, 0);
@@ -248,8 +245,7 @@ static void numbers_end_before_they_wrap(void **state)
     assert_round(&pair, (const uint8_t *)"x", 1, 0);
     assert_fault(kt_protection_seal(&pair.sealing, KT_CONTENT_DATA, (const uint8_t *)"x", 1, 0, record, &len),
                  RECORD_SEQUENCE_END);
-    assert_fault(kt_protection_open(&pair.opening, record, sizeof record, &type, &content),
-                 RECORD_SEQUENCE_END);
+    assert_fault(kt_protection_open(&pair.opening, record, sizeof record, &type, &content), RECORD_SEQUENCE_END);
     pair_clear(&pair);
 }
 

@@ -59,8 +59,8 @@ static void messages_have_names_and_limits(void **state)
     (void)state;
     assert_string_equal(kt_message_name(KT_MSG_CLIENT_HELLO), "ClientHello");
     assert_string_equal(kt_message_name(KT_MSG_MESSAGE_HASH), "message_hash");
-#define X(name, number, text, limit)                                                                         \
-    assert_string_equal(kt_message_name(KT_MSG_##name), (text));                                             \
+#define X(name, number, text, limit)                                                                                   \
+    assert_string_equal(kt_message_name(KT_MSG_##name), (text));                                                       \
     assert_int_equal(kt_message_limit(KT_MSG_##name), (limit));
 #include "registry/messages.def"
 #undef X

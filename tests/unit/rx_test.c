@@ -101,10 +101,10 @@ static void expect_data(size_t len)
     assert_good(kt_rx_data_done(&s.rx, len));
 }
 
-#define expect_fault(name)                                                                                   \
-    do {                                                                                                     \
-        struct kt_incoming kit_in;                                                                           \
-        assert_fault(next(&kit_in), name);                                                                   \
+#define expect_fault(name)                                                                                             \
+    do {                                                                                                               \
+        struct kt_incoming kit_in;                                                                                     \
+        assert_fault(next(&kit_in), name);                                                                             \
     } while (0)
 
 static void put_message(uint8_t type, size_t len)
@@ -124,18 +124,9 @@ static void put_message(uint8_t type, size_t len)
 static void first_bytes_that_are_not_tls(void **state)
 {
     static const char *const texts[] = {
-        "GET / HTTP/1.1\r\n",
-        "POST /",
-        "HEAD /",
-        "PUT /x",
-        "CONNECT x",
-        "HTTP/1.1 400",
-        "SSH-2.0-x",
-        "\x80\x2e\x01\x03\x01", /* ClientHello of SSLv2 */
-        "\x16\x02\x01",
-        "\x18\x03\x03",
-        "\x13\x03\x01",
-        "\xff",
+        "GET / HTTP/1.1\r\n", "POST /",       "HEAD /",       "PUT /x",
+        "CONNECT x",          "HTTP/1.1 400", "SSH-2.0-x",    "\x80\x2e\x01\x03\x01", /* ClientHello of SSLv2 */
+        "\x16\x02\x01",       "\x18\x03\x03", "\x13\x03\x01", "\xff",
     };
 
     (void)state;
@@ -407,8 +398,7 @@ static void messages_are_no_progress(void **state)
 
 static void warnings_that_may_be_ignored_come_to_an_end(void **state)
 {
-    static const char *const alerts[] = {"\x01\x5a", "\x02\x5a",
-                                         "\x01\x64"}; /* user_canceled, no_renegotiation */
+    static const char *const alerts[] = {"\x01\x5a", "\x02\x5a", "\x01\x64"}; /* user_canceled, no_renegotiation */
     struct kt_incoming in;
 
     (void)state;

@@ -59,8 +59,7 @@ static const struct kt_fault *advance_to(struct kt_schedule13 *s, enum kt_stage1
     if (stage == KT_STAGE_EARLY) {
         return kt_schedule13_early(s, kit_aes128()->hash, kt_span_of(NULL, 0));
     }
-    return stage == KT_STAGE_HANDSHAKE ? kt_schedule13_handshake(s, KT_SPAN_TEXT("shared"))
-                                       : kt_schedule13_main(s);
+    return stage == KT_STAGE_HANDSHAKE ? kt_schedule13_handshake(s, KT_SPAN_TEXT("shared")) : kt_schedule13_main(s);
 }
 
 static void every_other_order_is_refused_and_changes_nothing(void **state)
@@ -95,8 +94,8 @@ static void secrets_are_derived_only_from_the_stage_named(void **state)
             const struct kt_fault *fault;
 
             reach(&s, stages[now]);
-            fault = kt_schedule13_derive(&s, stages[asked], KT_SPAN_TEXT("label"),
-                                         kt_span_of(hash, sizeof hash), &secret);
+            fault =
+                kt_schedule13_derive(&s, stages[asked], KT_SPAN_TEXT("label"), kt_span_of(hash, sizeof hash), &secret);
             assert_int_equal(fault == NULL, now == asked && stages[now] != KT_STAGE_NONE);
         }
     }
@@ -129,8 +128,7 @@ static void the_next_traffic_secret(void **state)
 
     (void)state;
     kt_traffic_secret_next(kit_aes128()->hash, &short_one);
-    kit_assert_hex(short_one.b, short_one.len,
-                   "2cecd0a17506ef5fa73edc062d6e7b5397cf074ec1b4d8f99a120772932f0b45");
+    kit_assert_hex(short_one.b, short_one.len, "2cecd0a17506ef5fa73edc062d6e7b5397cf074ec1b4d8f99a120772932f0b45");
     kt_traffic_secret_next(aes256()->hash, &long_one);
     kit_assert_hex(long_one.b, long_one.len,
                    "401331b63e9d59f202e8f041042d9516f4cd7fa2e2ee14631d3b49fc340d7af3"

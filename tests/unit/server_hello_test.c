@@ -3,12 +3,12 @@
 #include "support/wire_messages.h"
 
 #define RANDOM "0123456789abcdef0123456789abcdef"
-#define RETRY                                                                                                \
-    "\xcf\x21\xad\x74\xe5\x9a\x61\x11\xbe\x1d\x8c\x02\x1e\x65\xb8\x91"                                       \
+#define RETRY                                                                                                          \
+    "\xcf\x21\xad\x74\xe5\x9a\x61\x11\xbe\x1d\x8c\x02\x1e\x65\xb8\x91"                                                 \
     "\xc2\xa2\x11\x16\x7a\xbb\x8c\x5e\x07\x9e\x09\xe2\xc8\xa8\x33\x9c"
-#define REST                                                                                                 \
-    "\0"                                                                                                     \
-    "\x13\1"                                                                                                 \
+#define REST                                                                                                           \
+    "\0"                                                                                                               \
+    "\x13\1"                                                                                                           \
     "\0" /* session id, suite, compression */
 #define VERSION                    "\0\53\0\2\3\4"
 #define SHARE                      "\0\63\0\5\0\x1d\0\1k"
@@ -16,7 +16,7 @@
 #define COOKIE                     "\0\54\0\3\0\1c"
 
 #define DECODE(text, offered, out) kt_server_hello_decode(KT_SPAN_TEXT(text), (offered), (out))
-#define REFUSED(text)                                                                                        \
+#define REFUSED(text)                                                                                                  \
     expect_fault(DECODE(text, UINT32_MAX, &(struct kt_server_hello){0}), SERVER_HELLO_MALFORMED, DECODE_ERROR)
 
 static const uint32_t usual_offer = KT_EXT_BIT(SUPPORTED_VERSIONS) | KT_EXT_BIT(KEY_SHARE);
@@ -39,8 +39,7 @@ static void every_field_is_found(void **state)
     assert_int_equal(hello.key_share.group, 29);
     assert_true(kt_span_same(hello.key_share.key, KT_SPAN_TEXT("k")));
     assert_int_equal(hello.psk_index, 1);
-    assert_int_equal(hello.seen,
-                     KT_EXT_BIT(SUPPORTED_VERSIONS) | KT_EXT_BIT(KEY_SHARE) | KT_EXT_BIT(PRE_SHARED_KEY));
+    assert_int_equal(hello.seen, KT_EXT_BIT(SUPPORTED_VERSIONS) | KT_EXT_BIT(KEY_SHARE) | KT_EXT_BIT(PRE_SHARED_KEY));
 }
 
 static void a_retry_is_known_by_its_random(void **state)
@@ -61,8 +60,8 @@ static void a_cookie_needs_no_offer_but_a_retry(void **state)
 
     (void)state;
     expect_success(DECODE("\3\3" RETRY REST "\0\15" VERSION COOKIE, usual_offer, &hello));
-    expect_fault(DECODE("\3\3" RANDOM REST "\0\15" VERSION COOKIE, usual_offer, &hello),
-                 EXTENSION_NOT_ALLOWED, ILLEGAL_PARAMETER);
+    expect_fault(DECODE("\3\3" RANDOM REST "\0\15" VERSION COOKIE, usual_offer, &hello), EXTENSION_NOT_ALLOWED,
+                 ILLEGAL_PARAMETER);
 }
 
 /* RFC 9846 section 4.3: supported_versions alone says that this is TLS 1.3. */
@@ -91,8 +90,7 @@ static void a_retry_is_always_of_tls_13(void **state)
 
     (void)state;
     expect_fault(DECODE("\3\3" RETRY REST, usual_offer, &hello), EXTENSION_MISSING, MISSING_EXTENSION);
-    expect_fault(DECODE("\3\3" RETRY REST "\0\6" GROUP, usual_offer, &hello), EXTENSION_MISSING,
-                 MISSING_EXTENSION);
+    expect_fault(DECODE("\3\3" RETRY REST "\0\6" GROUP, usual_offer, &hello), EXTENSION_MISSING, MISSING_EXTENSION);
 }
 
 static void the_fixed_part_has_one_form(void **state)
@@ -115,10 +113,10 @@ static void nothing_comes_that_was_not_offered(void **state)
     struct kt_server_hello hello;
 
     (void)state;
-    expect_fault(DECODE("\3\3" RANDOM REST "\0\6" VERSION, KT_EXT_BIT(KEY_SHARE), &hello),
-                 EXTENSION_NOT_OFFERED, UNSUPPORTED_EXTENSION);
-    expect_fault(DECODE("\3\3" RANDOM REST "\0\14" VERSION "\0\51\0\2\0\0", usual_offer, &hello),
-                 EXTENSION_NOT_OFFERED, UNSUPPORTED_EXTENSION);
+    expect_fault(DECODE("\3\3" RANDOM REST "\0\6" VERSION, KT_EXT_BIT(KEY_SHARE), &hello), EXTENSION_NOT_OFFERED,
+                 UNSUPPORTED_EXTENSION);
+    expect_fault(DECODE("\3\3" RANDOM REST "\0\14" VERSION "\0\51\0\2\0\0", usual_offer, &hello), EXTENSION_NOT_OFFERED,
+                 UNSUPPORTED_EXTENSION);
     expect_fault(DECODE("\3\3" RETRY REST "\0\14" VERSION GROUP, KT_EXT_BIT(SUPPORTED_VERSIONS), &hello),
                  EXTENSION_NOT_OFFERED, UNSUPPORTED_EXTENSION);
 }

@@ -85,9 +85,8 @@ static void who_dials_meets_who_listens(void **state)
 
 static void an_address_of_the_wrong_form_is_unknown(void **state)
 {
-    static const char *const wrong[] = {
-        "",         "1",    "localhost", "localhost:",      "::1", "::1:443", "[::1]",
-        "[::1]443", "[]:1", "[::1:443",  "1.2.3.4:notaport"};
+    static const char *const wrong[] = {"",         "1",    "localhost", "localhost:",      "::1", "::1:443", "[::1]",
+                                        "[::1]443", "[]:1", "[::1:443",  "1.2.3.4:notaport"};
     char long_one[400];
     int fd = -1;
 

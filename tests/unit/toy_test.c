@@ -305,8 +305,7 @@ static void the_first_byte_names_the_kind(void **state)
         const uint8_t certificate[] = {(uint8_t)first, 1};
 
         key = key_of(kt_span_of(certificate, sizeof certificate));
-        assert_int_equal(toy->peer_key_kind(key),
-                         first >= KT_KEY_RSA && first <= KT_KEY_ED25519 ? first : KT_KEY_P256);
+        assert_int_equal(toy->peer_key_kind(key), first >= KT_KEY_RSA && first <= KT_KEY_ED25519 ? first : KT_KEY_P256);
         toy->peer_key_release(key);
     }
     assert_int_equal(toy->peer_key_new(kt_span_of(NULL, 0), &key)->reason, KT_REASON_CERTIFICATE_UNPARSABLE);
@@ -354,8 +353,8 @@ static void a_scheme_of_another_kind_fails(void **state)
 
     (void)state;
     (void)kt_toy_sign(KT_SCHEME_ED25519, p256, KT_SPAN_TEXT("x"), signature);
-    assert_false(toy->peer_key_verify(key, KT_SCHEME_ED25519, KT_SPAN_TEXT("x"),
-                                      kt_span_of(signature, sizeof signature)));
+    assert_false(
+        toy->peer_key_verify(key, KT_SCHEME_ED25519, KT_SPAN_TEXT("x"), kt_span_of(signature, sizeof signature)));
     toy->peer_key_release(key);
 }
 
@@ -381,9 +380,8 @@ static unsigned run_until_failure(void)
 
     (void)kt_toy_sign(KT_SCHEME_ECDSA_SECP256R1_SHA256, certificate, certificate, signature);
     (void)((out = aead->key_new(aead, KT_SENDING, key_one)) != NULL && ++done > 0 &&
-           (in = aead->key_new(aead, KT_RECEIVING, key_two)) != NULL && ++done > 0 &&
-           aead->rekey(in, key_one) && ++done > 0 &&
-           aead->seal(out, nonce_one, certificate, record, 4, record, 0) && ++done > 0 &&
+           (in = aead->key_new(aead, KT_RECEIVING, key_two)) != NULL && ++done > 0 && aead->rekey(in, key_one) &&
+           ++done > 0 && aead->seal(out, nonce_one, certificate, record, 4, record, 0) && ++done > 0 &&
            aead->open(in, nonce_one, certificate, record, sizeof record) && ++done > 0 &&
            group->start(group, &kex, share) == NULL && ++done > 0 &&
            group->respond(group, kt_span_of(share, sizeof share), answer, &secret) == NULL && ++done > 0 &&

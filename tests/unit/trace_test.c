@@ -92,16 +92,11 @@ static void the_ladder(void **state)
     struct kt_notice key = epoch();
 
     (void)state;
-    assert_drawn(KT_TRACE_TEXT, &hello,
-                 "  1234.567  |-- ClientHello 214 ------------------------------------>|\n");
-    assert_drawn(KT_TRACE_TEXT, &finished,
-                 "  1234.567  |<---------------------------------------- Finished 36 --|\n");
-    assert_drawn(KT_TRACE_TEXT, &data,
-                 "  1234.567  |.. application_data 14, protected record 36 ...........>|\n");
-    assert_drawn(KT_TRACE_TEXT, &bad,
-                 "  1234.567  |<!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!! alert unknown_ca !!|\n");
-    assert_drawn(KT_TRACE_TEXT, &key,
-                 "  1234.567  |== receiving key 3: peer ===============================|\n");
+    assert_drawn(KT_TRACE_TEXT, &hello, "  1234.567  |-- ClientHello 214 ------------------------------------>|\n");
+    assert_drawn(KT_TRACE_TEXT, &finished, "  1234.567  |<---------------------------------------- Finished 36 --|\n");
+    assert_drawn(KT_TRACE_TEXT, &data, "  1234.567  |.. application_data 14, protected record 36 ...........>|\n");
+    assert_drawn(KT_TRACE_TEXT, &bad, "  1234.567  |<!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!! alert unknown_ca !!|\n");
+    assert_drawn(KT_TRACE_TEXT, &key, "  1234.567  |== receiving key 3: peer ===============================|\n");
 }
 
 static void the_ladder_leaves_out_moves_of_the_machine(void **state)
@@ -159,8 +154,7 @@ static void json_lines(void **state)
                  "\"wire\":36,\"content\":14,\"epoch\":2}\n");
     assert_drawn(KT_TRACE_JSON, &bad,
                  HEAD "\"alert\",\"direction\":\"received\",\"level\":\"fatal\",\"name\":\"unknown_ca\"}\n");
-    assert_drawn(KT_TRACE_JSON, &key,
-                 HEAD "\"epoch\",\"direction\":\"received\",\"number\":3,\"birth\":\"peer\"}\n");
+    assert_drawn(KT_TRACE_JSON, &key, HEAD "\"epoch\",\"direction\":\"received\",\"number\":3,\"birth\":\"peer\"}\n");
 #undef HEAD
 }
 

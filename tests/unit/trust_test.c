@@ -117,12 +117,11 @@ static void nothing_to_add_is_told(void **state)
 static void broken_blocks_are_malformed(void **state)
 {
     (void)state;
-    expect_fault(kt_trust_add_pem(
-                     trust, KT_SPAN_TEXT("-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n")),
-                 PEM_MALFORMED, INTERNAL_ERROR);
     expect_fault(
-        kt_trust_add_pem(trust, KT_SPAN_TEXT("-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n")),
+        kt_trust_add_pem(trust, KT_SPAN_TEXT("-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n")),
         PEM_MALFORMED, INTERNAL_ERROR);
+    expect_fault(kt_trust_add_pem(trust, KT_SPAN_TEXT("-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n")),
+                 PEM_MALFORMED, INTERNAL_ERROR);
     expect_fault(kt_trust_add_pem(trust, KT_SPAN_TEXT("-----BEGIN CERTIFICATE-----\nMAA=\n")), PEM_MALFORMED,
                  INTERNAL_ERROR);
 }
@@ -181,8 +180,7 @@ static void a_folder_of_hashes_is_read(void **state)
     assert_int_equal(unlink(folder), 0);
     assert_int_equal(mkdir(folder, 0700), 0);
     put_file(folder, names[0], test_bytes_span(&both));
-    put_file(folder, names[1],
-             KT_SPAN_TEXT("-----BEGIN CERTIFICATE-----\n")); /* not by hash: not looked at */
+    put_file(folder, names[1], KT_SPAN_TEXT("-----BEGIN CERTIFICATE-----\n")); /* not by hash: not looked at */
     put_file(folder, names[2], KT_SPAN_TEXT("text"));
     put_file(folder, names[3], KT_SPAN_TEXT("unreadable for us, and no reason to give up"));
     put_file(folder, names[4], KT_SPAN_TEXT("a revocation list"));
@@ -227,7 +225,9 @@ static void each_allocation_may_fail(void **state)
             fault = kt_trust_add_pem(t, test_bytes_span(&crl));
         }
         failed = test_crypto_memory_fail_at(0);
-        assert_true(fault == NULL || fault->alert == KT_ALERT_INTERNAL_ERROR);
+        if (fault != NULL) { /* reading extensions ahead may fail: it is done again when needed */
+            expect_fault(fault, MEMORY_SPENT, INTERNAL_ERROR);
+        }
         kt_trust_free(t);
         assert_int_equal(ERR_peek_error(), 0);
     }

@@ -3,11 +3,7 @@
 #include "keys/schedule13.h"
 #include "support/record_kit.h"
 
-enum {
-    OVERHEAD = KT_RECORD_HEADER + 1 + KT_TAG_LEN,
-    KEY_UPDATE_RECORD = OVERHEAD + 5,
-    ALERT_RECORD = OVERHEAD + 2
-};
+enum { OVERHEAD = KT_RECORD_HEADER + 1 + KT_TAG_LEN, KEY_UPDATE_RECORD = OVERHEAD + 5, ALERT_RECORD = OVERHEAD + 2 };
 
 /* A sending half, its world, and the peer who opens what it sends. */
 struct setup {

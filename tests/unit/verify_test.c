@@ -141,9 +141,8 @@ static void a_good_chain_is_accepted(void **state)
 
 static void leaves_of_all_kinds_are_accepted(void **state)
 {
-    static const enum test_key kinds[] = {TEST_KEY_P256,        TEST_KEY_P384,     TEST_KEY_P521,
-                                          TEST_KEY_ED25519,     TEST_KEY_RSA_2048, TEST_KEY_RSA_3072,
-                                          TEST_KEY_RSA_PSS_2048};
+    static const enum test_key kinds[] = {TEST_KEY_P256,     TEST_KEY_P384,     TEST_KEY_P521,        TEST_KEY_ED25519,
+                                          TEST_KEY_RSA_2048, TEST_KEY_RSA_3072, TEST_KEY_RSA_PSS_2048};
 
     (void)state;
     for (size_t i = 0; i < KT_COUNT_OF(kinds); i++) {
@@ -168,8 +167,7 @@ static void authorities_of_all_kinds_are_accepted(void **state)
     (void)state;
     for (size_t i = 0; i < KT_COUNT_OF(cases); i++) {
         struct test_cert_options ca = {.key = cases[i].key, .subject = "authority", .ca = true};
-        struct test_cert_options o = {
-            .names = {"www.example.org"}, .digest = cases[i].digest, .pss = cases[i].pss};
+        struct test_cert_options o = {.names = {"www.example.org"}, .digest = cases[i].digest, .pss = cases[i].pss};
         struct test_cert *authority = test_cert_new(&ca, root);
         struct test_cert *leaf = test_cert_new(&o, authority);
 
@@ -220,8 +218,7 @@ static void a_chain_to_nowhere_is_untrusted(void **state)
 
     (void)state;
     expect_fault(verify_chain((const struct test_cert *[]){leaf}, 1), CERTIFICATE_UNTRUSTED, UNKNOWN_CA);
-    expect_fault(verify_chain((const struct test_cert *[]){leaf, stranger}, 2), CERTIFICATE_UNTRUSTED,
-                 UNKNOWN_CA);
+    expect_fault(verify_chain((const struct test_cert *[]){leaf, stranger}, 2), CERTIFICATE_UNTRUSTED, UNKNOWN_CA);
     expect_fault(verify_chain((const struct test_cert *[]){orphan}, 1), CERTIFICATE_UNTRUSTED, UNKNOWN_CA);
     test_cert_free(orphan);
     test_cert_free(leaf);
@@ -295,8 +292,7 @@ static void the_authority_s_dates_count(void **state)
     struct test_cert *leaf = test_leaf("www.example.org", TEST_KEY_P256, old);
 
     (void)state;
-    expect_fault(verify_chain((const struct test_cert *[]){leaf, old}, 2), CERTIFICATE_EXPIRED,
-                 CERTIFICATE_EXPIRED);
+    expect_fault(verify_chain((const struct test_cert *[]){leaf, old}, 2), CERTIFICATE_EXPIRED, CERTIFICATE_EXPIRED);
     test_cert_free(leaf);
     test_cert_free(old);
 }
@@ -334,8 +330,8 @@ static void a_leaf_is_no_authority(void **state)
     struct test_cert *below = test_leaf("www.example.org", TEST_KEY_P256, leaf);
 
     (void)state;
-    expect_fault(verify_chain((const struct test_cert *[]){below, leaf, middle}, 3),
-                 CERTIFICATE_PURPOSE_WRONG, UNSUPPORTED_CERTIFICATE);
+    expect_fault(verify_chain((const struct test_cert *[]){below, leaf, middle}, 3), CERTIFICATE_PURPOSE_WRONG,
+                 UNSUPPORTED_CERTIFICATE);
     test_cert_free(below);
     test_cert_free(leaf);
 }
@@ -345,12 +341,10 @@ static void an_authority_that_may_not_sign_certificates_is_none(void **state)
     struct test_cert_options ca = {.subject = "mute", .ca = true, .key_usage = "critical,digitalSignature"};
     struct test_cert *mute = test_cert_new(&ca, root);
     struct test_cert *leaf = test_leaf("www.example.org", TEST_KEY_P256, mute);
-    const struct kt_fault *fault = verify_chain((const struct test_cert *[]){leaf, mute}, 2);
 
     (void)state;
-    assert_non_null(fault);
-    assert_true(fault->reason == KT_REASON_CERTIFICATE_PURPOSE_WRONG ||
-                fault->reason == KT_REASON_CERTIFICATE_UNTRUSTED);
+    expect_fault(verify_chain((const struct test_cert *[]){leaf, mute}, 2), CERTIFICATE_PURPOSE_WRONG,
+                 UNSUPPORTED_CERTIFICATE);
     test_cert_free(leaf);
     test_cert_free(mute);
 }
@@ -405,8 +399,7 @@ static void names_are_compared_as_rfc9525_says(void **state)
     (void)state;
     for (size_t i = 0; i < KT_COUNT_OF(cases); i++) {
         struct kt_span wanted = kt_span_of((const uint8_t *)cases[i].wanted, strlen(cases[i].wanted));
-        const struct kt_fault *fault =
-            verify_name((struct test_cert_options){.names = {cases[i].certificate}}, wanted);
+        const struct kt_fault *fault = verify_name((struct test_cert_options){.names = {cases[i].certificate}}, wanted);
 
         if ((fault == NULL) != cases[i].match) {
             fail_msg("%s for %s", cases[i].certificate, cases[i].wanted);
@@ -439,8 +432,7 @@ static void the_common_name_is_not_looked_at(void **state)
     struct test_cert_options o = {.subject = "www.example.org"};
 
     (void)state;
-    expect_fault(verify_name(o, KT_SPAN_TEXT("www.example.org")), CERTIFICATE_NAME_MISMATCH,
-                 CERTIFICATE_UNKNOWN);
+    expect_fault(verify_name(o, KT_SPAN_TEXT("www.example.org")), CERTIFICATE_NAME_MISMATCH, CERTIFICATE_UNKNOWN);
 }
 
 static void names_are_counted_bytes(void **state)
@@ -450,14 +442,11 @@ static void names_are_counted_bytes(void **state)
     struct test_cert_options good = {.names = {"www.example.org"}};
 
     (void)state;
-    expect_fault(verify_name(cut, KT_SPAN_TEXT("www.example.org")), CERTIFICATE_NAME_MISMATCH,
-                 CERTIFICATE_UNKNOWN);
-    expect_fault(verify_name(ended, KT_SPAN_TEXT("www.example.org")), CERTIFICATE_NAME_MISMATCH,
-                 CERTIFICATE_UNKNOWN);
+    expect_fault(verify_name(cut, KT_SPAN_TEXT("www.example.org")), CERTIFICATE_NAME_MISMATCH, CERTIFICATE_UNKNOWN);
+    expect_fault(verify_name(ended, KT_SPAN_TEXT("www.example.org")), CERTIFICATE_NAME_MISMATCH, CERTIFICATE_UNKNOWN);
     expect_fault(verify_name(good, KT_SPAN_TEXT("www.example.org\0.evil.test")), CERTIFICATE_NAME_MISMATCH,
                  CERTIFICATE_UNKNOWN);
-    expect_fault(verify_name(good, KT_SPAN_TEXT("www.example.org\0")), CERTIFICATE_NAME_MISMATCH,
-                 CERTIFICATE_UNKNOWN);
+    expect_fault(verify_name(good, KT_SPAN_TEXT("www.example.org\0")), CERTIFICATE_NAME_MISMATCH, CERTIFICATE_UNKNOWN);
     expect_fault(verify_name(cut, KT_SPAN_TEXT("www.example.org\0.evil.test")), CERTIFICATE_NAME_MISMATCH,
                  CERTIFICATE_UNKNOWN);
 }
@@ -497,8 +486,7 @@ static void name_constraints_are_kept(void **state)
     struct test_cert *leaf = test_leaf("www.example.org", TEST_KEY_P256, bound);
 
     (void)state;
-    expect_fault(verify_chain((const struct test_cert *[]){leaf, bound}, 2), CERTIFICATE_REFUSED,
-                 CERTIFICATE_UNKNOWN);
+    expect_fault(verify_chain((const struct test_cert *[]){leaf, bound}, 2), CERTIFICATE_REFUSED, CERTIFICATE_UNKNOWN);
     test_cert_free(leaf);
     test_cert_free(bound);
 }
@@ -526,8 +514,7 @@ static void weak_keys_are_refused_wherever_they_are(void **state)
                  BAD_CERTIFICATE);
     expect_fault(verify_server((struct test_cert_options){.key = TEST_KEY_P224}), CERTIFICATE_KEY_WEAK,
                  BAD_CERTIFICATE);
-    expect_fault(verify_chain((const struct test_cert *[]){leaf1, between}, 2), CERTIFICATE_KEY_WEAK,
-                 BAD_CERTIFICATE);
+    expect_fault(verify_chain((const struct test_cert *[]){leaf1, between}, 2), CERTIFICATE_KEY_WEAK, BAD_CERTIFICATE);
     trust = trust_one(anchor);
     expect_fault(verify_chain((const struct test_cert *[]){leaf2}, 1), CERTIFICATE_KEY_WEAK, BAD_CERTIFICATE);
     kt_trust_free(trust);
@@ -555,8 +542,8 @@ static void the_least_sizes_can_be_chosen(void **state)
 static void keys_without_scheme_are_unsupported(void **state)
 {
     (void)state;
-    expect_fault(verify_server((struct test_cert_options){.key = TEST_KEY_ED448}),
-                 CERTIFICATE_KEY_UNSUPPORTED, UNSUPPORTED_CERTIFICATE);
+    expect_fault(verify_server((struct test_cert_options){.key = TEST_KEY_ED448}), CERTIFICATE_KEY_UNSUPPORTED,
+                 UNSUPPORTED_CERTIFICATE);
 }
 
 /* An exponent as long as the modulus makes checking as slow as signing. */
@@ -588,8 +575,8 @@ static void a_wrong_signature_is_refused(void **state)
     struct test_cert *leaf = test_leaf("www.example.org", TEST_KEY_P256, between);
 
     (void)state;
-    expect_fault(verify_server((struct test_cert_options){.bad_signature = true}),
-                 CERTIFICATE_SIGNATURE_WRONG, BAD_CERTIFICATE);
+    expect_fault(verify_server((struct test_cert_options){.bad_signature = true}), CERTIFICATE_SIGNATURE_WRONG,
+                 BAD_CERTIFICATE);
     expect_fault(verify_chain((const struct test_cert *[]){leaf, between}, 2), CERTIFICATE_SIGNATURE_WRONG,
                  BAD_CERTIFICATE);
     test_cert_free(leaf);
@@ -602,8 +589,8 @@ static void old_digests_are_refused(void **state)
 
     (void)state;
     for (size_t i = 0; i < KT_COUNT_OF(digests); i++) {
-        expect_fault(verify_server((struct test_cert_options){.digest = digests[i]}),
-                     CERTIFICATE_SIGNATURE_WRONG, BAD_CERTIFICATE);
+        expect_fault(verify_server((struct test_cert_options){.digest = digests[i]}), CERTIFICATE_SIGNATURE_WRONG,
+                     BAD_CERTIFICATE);
     }
 }
 
@@ -618,8 +605,7 @@ static void old_digests_of_rsa_are_refused(void **state)
 
     (void)state;
     for (size_t i = 0; i < KT_COUNT_OF(cases); i++) {
-        struct test_cert_options o = {
-            .names = {"www.example.org"}, .digest = cases[i].digest, .pss = cases[i].pss};
+        struct test_cert_options o = {.names = {"www.example.org"}, .digest = cases[i].digest, .pss = cases[i].pss};
         struct test_cert *leaf = test_cert_new(&o, rsa);
 
         expect_fault(verify_chain((const struct test_cert *[]){leaf, rsa}, 2), CERTIFICATE_SIGNATURE_WRONG,
@@ -668,15 +654,13 @@ static void only_the_schemes_asked_for_are_accepted(void **state)
     (void)state;
     for (size_t i = 0; i < KT_COUNT_OF(cases); i++) {
         struct test_cert_options ca = {.key = cases[i].key, .subject = "authority", .ca = true};
-        struct test_cert_options o = {
-            .names = {"www.example.org"}, .digest = cases[i].digest, .pss = cases[i].pss};
+        struct test_cert_options o = {.names = {"www.example.org"}, .digest = cases[i].digest, .pss = cases[i].pss};
         struct test_cert *authority = test_cert_new(&ca, NULL), *leaf = test_cert_new(&o, authority);
 
         trust = trust_one(authority);
         for (size_t k = 0; k < KT_COUNT_OF(cases); k++) {
             /* A number nobody knows and a stray byte come along and are passed over. */
-            const uint8_t allowed[] = {0xee, 0xee, (uint8_t)(cases[k].scheme >> 8), (uint8_t)cases[k].scheme,
-                                       0};
+            const uint8_t allowed[] = {0xee, 0xee, (uint8_t)(cases[k].scheme >> 8), (uint8_t)cases[k].scheme, 0};
             const struct test_cert *certs[] = {leaf};
             struct question q;
 
@@ -709,8 +693,7 @@ static void a_revocation_list_is_used_where_there_is_one(void **state)
     trust = trust_one(root);
     expect_success(kt_trust_add_pem(trust, test_bytes_span(&crl)));
     expect_success(verify_chain((const struct test_cert *[]){good, middle}, 2));
-    expect_fault(verify_chain((const struct test_cert *[]){bad, middle}, 2), CERTIFICATE_REVOKED,
-                 CERTIFICATE_REVOKED);
+    expect_fault(verify_chain((const struct test_cert *[]){bad, middle}, 2), CERTIFICATE_REVOKED, CERTIFICATE_REVOKED);
     kt_trust_free(trust);
     trust = root_only;
     test_bytes_free(&crl);
@@ -920,6 +903,7 @@ static void misuse_is_told(void **state)
 static void each_allocation_of_libcrypto_may_fail(void **state)
 {
     struct test_cert *leaf = test_leaf("www.example.org", TEST_KEY_P256, middle);
+    const struct kt_fault *fault;
     struct question good, bad;
     bool failed = true;
 
@@ -930,8 +914,11 @@ static void each_allocation_of_libcrypto_may_fail(void **state)
     bad.ask.u.verify.server_name = KT_SPAN_TEXT("other.example");
     for (size_t n = 1; failed; n++) {
         test_crypto_memory_fail_at(n);
-        (void)verify(&good);
+        fault = verify(&good);
         failed = test_crypto_memory_fail_at(0);
+        if (failed) {
+            expect_fault(fault, MEMORY_SPENT, INTERNAL_ERROR);
+        }
         assert_int_equal(ERR_peek_error(), 0);
         test_crypto_memory_fail_at(n);
         assert_non_null(verify(&bad));

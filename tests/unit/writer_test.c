@@ -97,12 +97,9 @@ static void blocks_nest_to_a_stated_depth(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers_are_in_network_order),
-        cmocka_unit_test(blocks_know_their_length),
-        cmocka_unit_test(what_does_not_fit_is_bad_for_ever),
-        cmocka_unit_test(an_open_block_is_not_finished),
-        cmocka_unit_test(a_block_too_long_for_its_length_is_bad),
-        cmocka_unit_test(blocks_nest_to_a_stated_depth),
+        cmocka_unit_test(numbers_are_in_network_order),           cmocka_unit_test(blocks_know_their_length),
+        cmocka_unit_test(what_does_not_fit_is_bad_for_ever),      cmocka_unit_test(an_open_block_is_not_finished),
+        cmocka_unit_test(a_block_too_long_for_its_length_is_bad), cmocka_unit_test(blocks_nest_to_a_stated_depth),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,9 +25,8 @@ static const struct hkdf_case cases[] = {
                 "d0d1d2d3d4d5d6d7d8d9dadbdcdddedfe0e1e2e3e4e5e6e7e8e9eaebecedeeeff0f1f2f3f4f5f6f7f8f9fafbfcfd"
                 "feff",
         .prk = "06a6b88c5853361a06104c9ceb35b45cef760014904671014a193f40c15fc244",
-        .okm =
-            "b11e398dc80327a1c8e7f78c596a49344f012eda2d4efad8a050cc4c19afa97c59045a99cac7827271cb41c65e590e09"
-            "da3275600c2f09b8367793a9aca3db71cc30c58179ec3e87c14c01d5c1f3434f1d87",
+        .okm = "b11e398dc80327a1c8e7f78c596a49344f012eda2d4efad8a050cc4c19afa97c59045a99cac7827271cb41c65e590e09"
+               "da3275600c2f09b8367793a9aca3db71cc30c58179ec3e87c14c01d5c1f3434f1d87",
     },
     {
         .ikm = "0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b",
@@ -86,9 +85,8 @@ static void rfc4231_short_key(void **state)
     (void)state;
     assert_mac(kit_aes128()->hash, KT_SPAN_TEXT("Jefe"), data,
                "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
-    assert_mac(
-        sha384, KT_SPAN_TEXT("Jefe"), data,
-        "af45d2e376484031617f78d2b58a6b1b9c7ef464f5a01b47e42ec3736322445e8e2240ca5e69e2c78b3239ecfab21649");
+    assert_mac(sha384, KT_SPAN_TEXT("Jefe"), data,
+               "af45d2e376484031617f78d2b58a6b1b9c7ef464f5a01b47e42ec3736322445e8e2240ca5e69e2c78b3239ecfab21649");
 }
 
 static void rfc4231_key_longer_than_a_block(void **state)
@@ -101,9 +99,8 @@ static void rfc4231_key_longer_than_a_block(void **state)
     memset(key, 0xaa, sizeof key);
     assert_mac(kit_aes128()->hash, kt_span_of(key, sizeof key), data,
                "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
-    assert_mac(
-        sha384, kt_span_of(key, sizeof key), data,
-        "4ece084485813e9088d2c63a041bc5b44f9ef1012a2b588f3cd11f05033ac4c60c2ef6ab4030fe8296248df163f44952");
+    assert_mac(sha384, kt_span_of(key, sizeof key), data,
+               "4ece084485813e9088d2c63a041bc5b44f9ef1012a2b588f3cd11f05033ac4c60c2ef6ab4030fe8296248df163f44952");
 }
 
 int main(void)

@@ -197,8 +197,7 @@ static void section_3_finished(void **state)
     kt_transcript_begin(&t, kit_aes128()->hash);
     add_record(&t, PLAIN_CLIENT_HELLO_RECORD);
     add_record(&t, PLAIN_SERVER_HELLO_RECORD);
-    assert_both_finished(&t, PLAIN_FLIGHT, PLAIN_SERVER_HANDSHAKE, PLAIN_CLIENT_HANDSHAKE,
-                         PLAIN_CLIENT_FINISHED);
+    assert_both_finished(&t, PLAIN_FLIGHT, PLAIN_SERVER_HANDSHAKE, PLAIN_CLIENT_HANDSHAKE, PLAIN_CLIENT_FINISHED);
 }
 
 static void section_3_records(void **state)
@@ -221,13 +220,11 @@ static void section_3_records(void **state)
 
     protect(&sealing, &opening, PLAIN_SERVER_APPLICATION);
     assert_record(&sealing, &opening, KT_CONTENT_HANDSHAKE, span_of(&ticket), PLAIN_TICKET_RECORD);
-    assert_record(&sealing, &opening, KT_CONTENT_DATA, kt_span_of(data, sizeof data),
-                  PLAIN_SERVER_DATA_RECORD);
+    assert_record(&sealing, &opening, KT_CONTENT_DATA, kt_span_of(data, sizeof data), PLAIN_SERVER_DATA_RECORD);
     assert_record(&sealing, &opening, KT_CONTENT_ALERT, close_notify, PLAIN_SERVER_CLOSE_RECORD);
 
     protect(&sealing, &opening, PLAIN_CLIENT_APPLICATION);
-    assert_record(&sealing, &opening, KT_CONTENT_DATA, kt_span_of(data, sizeof data),
-                  PLAIN_CLIENT_DATA_RECORD);
+    assert_record(&sealing, &opening, KT_CONTENT_DATA, kt_span_of(data, sizeof data), PLAIN_CLIENT_DATA_RECORD);
     assert_record(&sealing, &opening, KT_CONTENT_ALERT, close_notify, PLAIN_CLIENT_CLOSE_RECORD);
     kt_protection_clear(&sealing);
     kt_protection_clear(&opening);
@@ -276,8 +273,7 @@ static void section_5_finished(void **state)
 
     (void)state;
     begin_retry_transcript(&t, &hello);
-    assert_both_finished(&t, RETRY_FLIGHT, RETRY_SERVER_HANDSHAKE, RETRY_CLIENT_HANDSHAKE,
-                         RETRY_CLIENT_FINISHED);
+    assert_both_finished(&t, RETRY_FLIGHT, RETRY_SERVER_HANDSHAKE, RETRY_CLIENT_HANDSHAKE, RETRY_CLIENT_FINISHED);
 }
 
 static void section_5_records(void **state)
@@ -384,8 +380,7 @@ static void send_plain_record(struct kt_tx *tx, const char *record_hex)
     struct bytes record = unhex(record_hex);
     size_t taken;
 
-    assert_good(
-        kt_tx_handshake(tx, kt_span_of(record.b + KT_RECORD_HEADER, record.len - KT_RECORD_HEADER), &taken));
+    assert_good(kt_tx_handshake(tx, kt_span_of(record.b + KT_RECORD_HEADER, record.len - KT_RECORD_HEADER), &taken));
     expect_output(tx, record_hex);
 }
 

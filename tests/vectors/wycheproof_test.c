@@ -97,8 +97,8 @@ static void each_test(const char *file, judge_function *judge, const void *argum
 
 static void wrong(const json_t *test, const char *what)
 {
-    fail_msg("test %d (%s): %s", (int)json_integer_value(json_object_get(test, "tcId")),
-             text_of(test, "comment"), what);
+    fail_msg("test %d (%s): %s", (int)json_integer_value(json_object_get(test, "tcId")), text_of(test, "comment"),
+             what);
 }
 
 /* ---- AEAD ---- */
@@ -188,8 +188,8 @@ static bool judge_exchange(const json_t *group, const json_t *test, const void *
     struct kt_span peer = bytes_of(test, "public", buffers[0]);
     struct kt_span shared = bytes_of(test, "shared", buffers[1]);
     struct kt_span scalar = bytes_of(test, "private", buffers[2]);
-    bool refuse = is(test, "invalid") || has_flag(test, "CompressedPoint") ||
-                  (ours->id == KT_GROUP_X25519 && is_zero(shared));
+    bool refuse =
+        is(test, "invalid") || has_flag(test, "CompressedPoint") || (ours->id == KT_GROUP_X25519 && is_zero(shared));
     const struct kt_fault *fault;
     struct kt_secret secret;
 

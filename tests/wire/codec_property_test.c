@@ -29,8 +29,7 @@ static struct kt_span encode_body(enum wire_kind kind, const union wire_message 
     return body;
 }
 
-static struct kt_span generate_body(enum wire_kind kind, uint64_t seed, bool canonical,
-                                    union wire_message *message)
+static struct kt_span generate_body(enum wire_kind kind, uint64_t seed, bool canonical, union wire_message *message)
 {
     generator_begin(&generator, seed);
     generate_message(&generator, kind, canonical, message);
@@ -179,13 +178,12 @@ static void answers_need_an_offer(enum wire_kind kind)
 
         for (unsigned ext = 0; ext < KT_EXT_COUNT; ext++) {
             uint32_t bit = UINT32_C(1) << ext;
-            bool there =
-                (kind == WIRE_SERVER_HELLO && (message.server_hello.seen & bit) != 0) ||
-                (kind == WIRE_RETRY && (message.server_hello.seen & bit) != 0 && ext != KT_EXT_COOKIE) ||
-                (kind == WIRE_ENCRYPTED_EXTENSIONS && (message.encrypted_extensions.seen & bit) != 0) ||
-                (kind == WIRE_CERTIFICATE && ext == KT_EXT_STATUS_REQUEST &&
-                 message.certificate.ocsp_response.len > 0) ||
-                (kind == WIRE_CERTIFICATE && ext == KT_EXT_SCT && message.certificate.sct_list.len > 0);
+            bool there = (kind == WIRE_SERVER_HELLO && (message.server_hello.seen & bit) != 0) ||
+                         (kind == WIRE_RETRY && (message.server_hello.seen & bit) != 0 && ext != KT_EXT_COOKIE) ||
+                         (kind == WIRE_ENCRYPTED_EXTENSIONS && (message.encrypted_extensions.seen & bit) != 0) ||
+                         (kind == WIRE_CERTIFICATE && ext == KT_EXT_STATUS_REQUEST &&
+                          message.certificate.ocsp_response.len > 0) ||
+                         (kind == WIRE_CERTIFICATE && ext == KT_EXT_SCT && message.certificate.sct_list.len > 0);
             const struct kt_fault *fault = wire_decode(kind, body, ~bit, &out);
 
             if (judged && there) {
@@ -198,10 +196,10 @@ static void answers_need_an_offer(enum wire_kind kind)
 }
 
 /* Each property as one test per message. */
-#define PROPERTY(property)                                                                                   \
-    static void test_##property(void **state)                                                                \
-    {                                                                                                        \
-        property(*(const enum wire_kind *)*state);                                                           \
+#define PROPERTY(property)                                                                                             \
+    static void test_##property(void **state)                                                                          \
+    {                                                                                                                  \
+        property(*(const enum wire_kind *)*state);                                                                     \
     }
 PROPERTY(decode_undoes_encode)
 PROPERTY(encode_undoes_decode)
@@ -232,8 +230,7 @@ int main(void)
     for (unsigned kind = 0; kind < WIRE_KINDS; kind++) {
         kinds[kind] = (enum wire_kind)kind;
         for (size_t i = 0; i < KT_COUNT_OF(properties); i++, count++) {
-            (void)snprintf(names[count], sizeof names[count], "%s: %s", wire_name(kinds[kind]),
-                           properties[i].name);
+            (void)snprintf(names[count], sizeof names[count], "%s: %s", wire_name(kinds[kind]), properties[i].name);
             tests[count] = properties[i];
             tests[count].name = names[count];
             tests[count].initial_state = &kinds[kind];

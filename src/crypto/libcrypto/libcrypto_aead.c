@@ -38,8 +38,7 @@ static bool drained(bool ok)
     return ok;
 }
 
-static struct kt_aead_key *key_new(const struct kt_aead *aead, enum kt_direction direction,
-                                   const uint8_t *key)
+static struct kt_aead_key *key_new(const struct kt_aead *aead, enum kt_direction direction, const uint8_t *key)
 {
     const struct cipher *cipher = (const struct cipher *)(const void *)aead;
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();

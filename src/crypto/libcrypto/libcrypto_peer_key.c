@@ -75,8 +75,7 @@ static const struct kt_fault *fill(struct kt_peer_key *key, const struct kt_spki
         return key->u.ec == NULL ? KT_FAULT(CERTIFICATE_KEY_UNSUPPORTED) : NULL;
     case KT_KEY_ED25519:
         /* Any 32 bytes are taken here, and no signature fits those that are no point. */
-        key->u.ed25519 =
-            EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, spki->point.p, spki->point.len);
+        key->u.ed25519 = EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, spki->point.p, spki->point.len);
         return key->u.ed25519 == NULL ? KT_FAULT(CRYPTO_FAILED) : NULL;
     case KT_KEY_NONE:
         break;

@@ -1,0 +1,166 @@
+"""keyturn tour: what it shows, what it writes, and that it fails when something is not as it should be."""
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+
+import pytest
+
+from support import command
+
+VERBS = ["handshake", "data", "update-send", "update-both", "peer-update", "close"]
+ROWS = [("keyturn", "keyturn"), ("keyturn", "openssl"), ("keyturn", "gnutls"), ("openssl", "keyturn"),
+        ("gnutls", "keyturn")]
+FAILED_CELL = 7
+STOCK = ("openssl", "gnutls-cli", "gnutls-serv")
+
+
+@pytest.fixture
+def tour(cli, tmp_path):
+    """Runs a tour that keeps its files below a folder of the test; returns the process and the cells of its JSON."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+
+    def run(*options, env=None, **how):
+        path = tmp_path / "tour.json"
+        process = cli.run("tour", "--json", path, *options, seconds=90, env={"TMPDIR": str(scratch), **(env or {})}, **how)
+        assert list(scratch.iterdir()) == [], "files are left behind"
+        return process, json.loads(path.read_text())["cells"] if path.exists() else None
+    return run
+
+
+@pytest.fixture
+def programs(tmp_path):
+    """A folder to be the PATH: the stock programs, to be replaced or removed."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    for name in STOCK:
+        (folder / name).symlink_to(shutil.which(name))
+    return folder
+
+
+def fake(programs, name, text):
+    path = programs / name
+    path.unlink()
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+def by_name(cells):
+    return {f"{c['client']}/{c['server']}/{c['verb']}": c for c in cells}
+
+
+def test_every_cell_passes(tour):
+    process, cells = tour()
+    assert process.code == command.DONE, process.report()
+    expected = [f"{client}/{server}/{verb}" for client, server in ROWS for verb in VERBS
+                if (server, verb) != ("gnutls", "peer-update")]
+    assert list(by_name(cells)) == expected
+    for cell in cells:
+        assert cell["result"] == "pass" and cell["version"] == "TLSv1.3" and 0 <= cell["ms"] < 60000
+    assert re.search(r"^29 passed, 0 failed, in [0-9.]+ s$", process.out.decode(), re.M)
+
+
+def test_it_is_plain_text_for_100_columns(tour):
+    process, _ = tour()
+    text = process.out.decode("ascii")
+    assert "\033" not in text and max(len(line) for line in text.splitlines()) <= 100
+    for word in ("ClientHello", "Finished", "KeyUpdate", "close_notify"):
+        assert word in text
+    rows = [line.split()[:3] for line in text.splitlines() if " TLSv1.3 " in line and "|" not in line]
+    assert rows == [[client, server, "TLSv1.3"] for client, server in ROWS]
+    assert process.err == ""
+
+
+def test_only_some_cells(tour):
+    process, cells = tour("--only", "openssl/*/update")
+    assert process.code == command.DONE, process.report()
+    assert list(by_name(cells)) == ["openssl/keyturn/update-send", "openssl/keyturn/update-both"]
+    assert b"ClientHello" not in process.out
+
+
+def test_no_cell_of_that_name(tour):
+    process, cells = tour("--only", "nonsense")
+    assert process.code == command.USAGE and cells is None
+
+
+def test_a_program_that_is_missing_is_a_failure(tour, programs):
+    (programs / "gnutls-serv").unlink()
+    process, cells = tour(env={"PATH": str(programs)})
+    assert process.code == FAILED_CELL
+    failed = [name for name, cell in by_name(cells).items() if cell["result"] == "fail"]
+    assert failed == [f"keyturn/gnutls/{verb}" for verb in VERBS if verb != "peer-update"]
+    assert b"gnutls-serv is not installed" in process.out
+    assert b"24 passed, 5 failed" in process.out
+
+
+def test_without_any_peer_we_still_meet_ourselves(tour, tmp_path):
+    process, cells = tour(env={"PATH": str(tmp_path)})
+    assert process.code == FAILED_CELL
+    assert [name for name, cell in by_name(cells).items() if cell["result"] == "pass"] == [
+        f"keyturn/keyturn/{verb}" for verb in VERBS]
+
+
+LIAR = """#!{python}
+# gnutls-cli, but for the commands that change keys: those are acknowledged and not carried out.
+import os, subprocess, sys
+child = subprocess.Popen([{real!r}, *sys.argv[1:]], stdin=subprocess.PIPE)
+while line := os.read(0, 65536):
+    if line.startswith(b"^rekey"):
+        os.write(1, b"- Rekey was completed\\n")
+    else:
+        child.stdin.write(line)
+        child.stdin.flush()
+child.stdin.close()
+sys.exit(child.wait())
+"""
+
+
+def test_a_key_that_was_not_changed_is_a_failure_whatever_the_peer_says(tour, programs):
+    fake(programs, "gnutls-cli", LIAR.format(python=shutil.which("python3", path="/usr/bin"),
+                                             real=shutil.which("gnutls-cli")))
+    process, cells = tour("--only", "gnutls/keyturn", env={"PATH": str(programs)})
+    assert process.code == FAILED_CELL
+    results = {name: cell["result"] for name, cell in by_name(cells).items()}
+    assert results["gnutls/keyturn/update-both"] == "pass"
+    assert results["gnutls/keyturn/peer-update"] == "fail"
+    assert re.search(rb"gnutls/keyturn/peer-update failed:\n +keys went from ", process.out)
+
+
+def test_a_peer_that_crashes_is_a_failure(tour, programs):
+    fake(programs, "gnutls-cli", "#!/bin/sh\necho no mood today\nexit 1\n")
+    process, cells = tour("--only", "gnutls/keyturn", env={"PATH": str(programs)})
+    assert process.code == FAILED_CELL and {cell["result"] for cell in cells} == {"fail"}
+    assert b"gnutls said: no mood today" in process.out
+
+
+def running_with(word):
+    """The processes that have this word in their command line."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if word in path.read_bytes():
+                found.append(path.parent.name)
+        except OSError:
+            continue
+    return found
+
+
+def test_a_signal_ends_it_and_leaves_nothing(cli, tmp_path, programs):
+    fake(programs, "gnutls-serv", "#!/bin/sh\nexec sleep 60\n")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    process = cli.processes.start([cli.path, "tour"],
+                                  env={"TMPDIR": str(scratch), "PATH": f"{programs}:{os.environ['PATH']}"})
+    process.wait_out(re.compile(rb"\nkeyturn +openssl +TLSv1.3 "))
+    process.signal(signal.SIGTERM)
+    assert process.wait() == FAILED_CELL
+    assert list(scratch.iterdir()) == []
+    assert running_with(os.fsencode(scratch)) == []
+
+
+def test_results_that_cannot_be_written(cli, tmp_path):
+    result = cli.run("tour", "--only", "keyturn/keyturn/handshake", "--json", tmp_path / "absent/file")
+    assert result.code == command.FILES and "keyturn: error: " in result.err

@@ -1,0 +1,336 @@
+/* Every allocation, every random call and every operation of the crypto fails once, in every scenario. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "crypto/toy/toy.h"
+#include "support/loop.h"
+
+static struct loop l;
+
+/* ---- what happens in a scenario ---- */
+
+struct scenario {
+    struct loop_setup setup;
+    unsigned rekeys;
+    bool closes;
+};
+
+enum { BYTES = 20000 };
+
+static bool alive(void)
+{
+    return kt_conn_fault(l.client) == NULL && kt_conn_fault(l.server) == NULL;
+}
+
+/* Up to BYTES one way; whatever arrives is the beginning of what was sent, in order. */
+static bool transfer(enum kt_role from)
+{
+    enum kt_role to = from == KT_CLIENT ? KT_SERVER : KT_CLIENT;
+    static uint8_t source[BYTES], target[BYTES + 1];
+    size_t sent = 0, received = 0, n = 0;
+
+    for (size_t i = 0; i < BYTES; i++) {
+        source[i] = (uint8_t)(i * 13 + (i >> 8) + (size_t)from);
+    }
+    for (int turn = 0; turn < 20 && received < BYTES; turn++) {
+        (void)!kt_conn_send(loop_conn(&l, from), source + sent, BYTES - sent, &n);
+        sent += n;
+        loop_flush(&l, from);
+        loop_deliver(&l, to);
+        do {
+            (void)!kt_conn_recv(loop_conn(&l, to), target + received, sizeof target - received, &n);
+            received += n;
+            loop_deliver(&l, to);
+        } while (n > 0);
+        loop_flush(&l, to);
+        loop_deliver(&l, from);
+        assert_true(received <= sent);
+        assert_memory_equal(source, target, received);
+    }
+    return received == BYTES;
+}
+
+/* True when all went well. */
+static bool play(const struct scenario *s)
+{
+    bool good;
+
+    loop_run(&l);
+    good = kt_conn_is_connected(l.client) && kt_conn_is_connected(l.server);
+    for (unsigned i = 0; good && i < s->rekeys; i++) {
+        good = kt_conn_rekey(loop_conn(&l, i % 2 == 0 ? KT_CLIENT : KT_SERVER),
+                             i % 3 == 0 ? KT_REKEY_BOTH : KT_REKEY_SEND) == NULL;
+        loop_run(&l);
+    }
+    good = good && transfer(KT_CLIENT) && transfer(KT_SERVER);
+    if (s->closes) {
+        for (int i = 0; i < 2; i++) {
+            (void)!kt_conn_close(loop_conn(&l, (enum kt_role)i));
+            loop_run(&l);
+        }
+    }
+    return good && alive();
+}
+
+/* ---- which faults are right ---- */
+
+enum what { ALLOCATION, RANDOMNESS, CRYPTO };
+
+static bool is_right(const struct kt_fault *fault, enum what what)
+{
+    switch (what) {
+    case ALLOCATION:
+        return fault->reason == KT_REASON_MEMORY_SPENT;
+    case RANDOMNESS:
+        return fault->reason == KT_REASON_RANDOM_FAILED;
+    case CRYPTO:
+        break;
+    }
+    /* What cannot be opened or verified looks like what must not be. */
+    return fault->reason == KT_REASON_CRYPTO_FAILED || fault->reason == KT_REASON_MEMORY_SPENT ||
+           fault->reason == KT_REASON_RECORD_BAD_MAC || fault->reason == KT_REASON_SIGNATURE_WRONG;
+}
+
+static void assert_right(const struct kt_fault *fault, enum what what, const char *who, size_t n)
+{
+    if (!is_right(fault, what)) {
+        fail_msg("%s, call %zu: %s at %s:%u", who, n, kt_reason_name(fault->reason), fault->file, fault->line);
+    }
+}
+
+/* One side failed for the right reason; the other heard of it, or nothing could be sent any more. */
+static void assert_failed_well(enum what what, size_t n)
+{
+    const struct kt_fault *client = kt_conn_fault(l.client);
+    const struct kt_fault *server = kt_conn_fault(l.server);
+
+    assert_true(client != NULL || server != NULL);
+    if (client == NULL || client->reason == KT_REASON_ALERT_RECEIVED) {
+        assert_non_null(server);
+        assert_right(server, what, "server", n);
+    } else {
+        assert_right(client, what, "client", n);
+        assert_true(server == NULL || server->reason == KT_REASON_ALERT_RECEIVED || is_right(server, what));
+    }
+}
+
+/* ---- the n-th of something fails ---- */
+
+static void arm(enum what what, size_t n)
+{
+    test_env_restart(&l.env);
+    l.env.alloc_fail = what == ALLOCATION ? n : 0;
+    l.env.random_fail = what == RANDOMNESS ? n : 0;
+    kt_toy_fail_at(what == CRYPTO ? n : 0);
+}
+
+static bool was_hit(enum what what, size_t n, uint64_t calls_before)
+{
+    switch (what) {
+    case ALLOCATION:
+        return l.env.allocs >= n;
+    case RANDOMNESS:
+        return l.env.randoms >= n;
+    case CRYPTO:
+        break;
+    }
+    return kt_toy_calls() - calls_before >= n;
+}
+
+/* False when the run was over before the n-th. */
+static bool run_with_failure(const struct scenario *s, enum what what, size_t n)
+{
+    uint64_t calls = kt_toy_calls();
+    const struct kt_fault *fault;
+    bool good, hit;
+
+    loop_configure(&l, &s->setup);
+    arm(what, n);
+    fault = loop_connect(&l, &s->setup);
+    if (fault != NULL) {
+        assert_right(fault, what, "new", n);
+        kt_toy_fail_at(0);
+        loop_close(&l);
+        return true;
+    }
+    good = play(s);
+    hit = was_hit(what, n, calls);
+    assert_int_equal(good, !hit); /* nothing fails unnoticed */
+    if (!good) {
+        assert_failed_well(what, n);
+    }
+    kt_toy_fail_at(0);
+    loop_close(&l);
+    return hit;
+}
+
+static void torture(const struct scenario *s)
+{
+    static const enum what whats[] = {ALLOCATION, RANDOMNESS, CRYPTO};
+
+    for (size_t i = 0; i < sizeof whats / sizeof whats[0]; i++) {
+        size_t n = 1;
+
+        while (run_with_failure(s, whats[i], n)) {
+            n++;
+            assert_true(n < 5000);
+        }
+        assert_true(n > 2);
+    }
+}
+
+/* ---- scenarios ---- */
+
+static void keylog(struct kt_builder *b)
+{
+    kt_builder_danger_keylog(b, true);
+}
+
+static void no_share(struct kt_builder *b)
+{
+    assert_null(kt_builder_key_shares(b, 0));
+}
+
+static void four_shares(struct kt_builder *b)
+{
+    assert_null(kt_builder_key_shares(b, 4));
+}
+
+static void require(struct kt_builder *b)
+{
+    kt_builder_client_auth(b, KT_CLIENT_AUTH_REQUIRE);
+}
+
+static void retry_and_require(struct kt_builder *b)
+{
+    static const uint16_t id = KT_GROUP_SECP384R1;
+
+    require(b);
+    assert_null(kt_builder_groups(b, &id, 1));
+    assert_null(kt_builder_ask(b, KT_ASK_CHOOSE_CONFIG));
+}
+
+static void plain_handshake(void **user)
+{
+    (void)user;
+    torture(&(struct scenario){.setup = {.client = keylog}});
+}
+
+static void many_shares(void **user)
+{
+    (void)user;
+    torture(&(struct scenario){.setup = {.client = four_shares}});
+}
+
+static void hello_retry(void **user)
+{
+    (void)user;
+    torture(&(struct scenario){.setup = {.client = no_share}});
+}
+
+static void client_certificate(void **user)
+{
+    (void)user;
+    torture(&(struct scenario){.setup = {.server = require, .client_credential = true}});
+}
+
+static void retry_asks_and_client_certificate(void **user)
+{
+    (void)user;
+    torture(&(struct scenario){.setup = {.server = retry_and_require, .client_credential = true}});
+}
+
+/* A chain of 60 KiB: more than the output holds. */
+static void long_chain(struct kt_builder *b)
+{
+    static uint8_t certificates[4][15000];
+    static const uint16_t scheme = KT_SCHEME_ECDSA_SECP256R1_SHA256;
+    struct kt_span chain[4];
+    struct kt_credential *credential = NULL;
+
+    for (size_t i = 0; i < 4; i++) {
+        certificates[i][0] = KT_KEY_P256;
+        chain[i] = (struct kt_span){certificates[i], sizeof certificates[i]};
+    }
+    assert_null(kt_credential_new(
+        &l.env.env,
+        &(struct kt_credential_parts){.chain = chain, .chain_len = 4, .schemes = &scheme, .scheme_count = 1},
+        &credential));
+    assert_null(kt_builder_credential(b, credential));
+    kt_credential_unref(credential);
+}
+
+static void long_chain_and_require(struct kt_builder *b)
+{
+    long_chain(b);
+    require(b);
+}
+
+static void chains_longer_than_the_output(void **user)
+{
+    (void)user;
+    torture(&(struct scenario){
+        .setup = {.client = long_chain, .server = long_chain_and_require, .no_server_credential = true}});
+}
+
+static void rekey_storm(void **user)
+{
+    static const struct kt_lifetime life = {.sending = {.max_bytes = 5000}, .answer_seconds = 60, .peer_budget = 64};
+
+    (void)user;
+    torture(&(struct scenario){.setup = {.lifetime = &life}, .rekeys = 20});
+}
+
+static void closing(void **user)
+{
+    (void)user;
+    torture(&(struct scenario){.closes = true});
+}
+
+static void fed_byte_by_byte(const struct scenario *s)
+{
+    for (size_t n = 1;; n++) {
+        bool hit;
+
+        loop_configure(&l, &s->setup);
+        arm(ALLOCATION, n);
+        if (loop_connect(&l, &s->setup) == NULL) {
+            l.chunk = 1;
+            if (!play(s)) {
+                assert_failed_well(ALLOCATION, n);
+            }
+        }
+        hit = was_hit(ALLOCATION, n, 0);
+        loop_close(&l);
+        if (!hit) {
+            break;
+        }
+    }
+}
+
+static void one_byte_at_a_time(void **user)
+{
+    (void)user;
+    fed_byte_by_byte(&(struct scenario){.setup = {.server = require, .client_credential = true}});
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(plain_handshake),
+        cmocka_unit_test(many_shares),
+        cmocka_unit_test(hello_retry),
+        cmocka_unit_test(client_certificate),
+        cmocka_unit_test(rekey_storm),
+        cmocka_unit_test(retry_asks_and_client_certificate),
+        cmocka_unit_test(chains_longer_than_the_output),
+        cmocka_unit_test(closing),
+        cmocka_unit_test(one_byte_at_a_time),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
