@@ -3,7 +3,6 @@
 
 `tests/cmd/test_docs.py --write` puts the right SYNOPSIS and the right program text into each page.
 """
-import os
 import pathlib
 import re
 import shutil
