@@ -106,12 +106,8 @@ const struct kt_fault *kt_auth13_send_finished(struct kt_hs *hs)
 const struct kt_fault *kt_auth13_take_certificate(struct kt_hs *hs, struct kt_span body, struct kt_span context,
                                                   uint32_t offered)
 {
-    struct kt_span copy;
+    struct kt_span copy = kt_arena_copy(&hs->arena, body);
 
-    if (body.len > hs->config->chain_limit) {
-        KT_FAIL_ALERT(CERTIFICATE_CHAIN_TOO_LONG, ILLEGAL_PARAMETER);
-    }
-    copy = kt_arena_copy(&hs->arena, body);
     if (copy.p == NULL) {
         KT_FAIL(MEMORY_SPENT);
     }

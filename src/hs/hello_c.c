@@ -7,7 +7,7 @@
 /* Bytes of a ClientHello beside key shares, cookie and ALPN: generous, checked by the writer. */
 enum { HELLO_ROOM = 2048 };
 
-/* A list of ids in wire form in the arena, with an optional GREASE value in front. */
+/* A list of ids in wire form in the arena, with an optional GREASE value in front; no bytes when memory is spent. */
 static struct kt_id_list wire_list(struct kt_hs *hs, uint16_t grease, const uint16_t *ids, size_t count)
 {
     size_t len = 2 * (count + (grease != 0));
@@ -144,7 +144,7 @@ static bool same_schemes(const struct kt_config *config)
            kt_same_public(config->schemes, config->cert_schemes, config->scheme_count * sizeof config->schemes[0]);
 }
 
-static void offer_lists(struct kt_hs *hs)
+static const struct kt_fault *offer_lists(struct kt_hs *hs)
 {
     const struct kt_config *config = hs->config;
     struct kt_client_hello *hello = &hs->work->hello;
@@ -168,6 +168,11 @@ static void offer_lists(struct kt_hs *hs)
         hello->alpn = config->alpn;
         hello->seen |= KT_EXT_BIT(ALPN);
     }
+    if (hello->suites.wire.p == NULL || hello->groups.wire.p == NULL || hello->schemes.wire.p == NULL ||
+        hello->versions.wire.p == NULL) {
+        KT_FAIL(MEMORY_SPENT);
+    }
+    return NULL;
 }
 
 static const struct kt_fault *write_hello(struct kt_hs *hs)
@@ -200,7 +205,7 @@ static const struct kt_fault *c_send_client_hello(struct kt_hs *hs, const struct
     hello->session_id = kt_span_of(session_id, 32);
     hello->compression = kt_span_of(null_compression, sizeof null_compression);
     hello->has_extensions = true;
-    offer_lists(hs);
+    KT_TRY(offer_lists(hs));
     KT_TRY(offer_shares(hs, hs->config->groups, hs->config->key_shares, work->grease[1]));
     *next = KT_STATE_C_WAIT_SH;
     return write_hello(hs);

@@ -2,7 +2,8 @@
 
 const struct kt_fault *kt_hs_begin(struct kt_hs *hs)
 {
-    kt_arena_init(&hs->arena, &hs->config->env, KT_HS_ARENA_CAP);
+    /* A chain as long as the configuration allows comes on top of what every handshake takes. */
+    kt_arena_init(&hs->arena, &hs->config->env, KT_HS_ARENA_CAP + hs->config->chain_limit);
     hs->work = kt_arena_take(&hs->arena, sizeof *hs->work);
     if (hs->work == NULL) {
         KT_FAIL(MEMORY_SPENT);
