@@ -64,7 +64,7 @@ lint: stage ## format, layers, exports, graphs, both compilers, clang-tidy
 	    ninja -C build/lint-$$cc || exit 1; \
 	done
 	@build/lint-gcc/tools/graph --check ARCHITECTURE.md
-	@git ls-files 'src/*.c' 'cmd/*.c' | xargs -P $(JOBS) -n 4 clang-tidy --quiet -p build/lint-clang 2>/dev/null
+	@git ls-files 'src/*.c' 'cmd/*.c' | xargs -P $(JOBS) -n 1 clang-tidy --quiet -p build/lint-clang 2>/dev/null
 
 fuzz: ## run each fuzzer for FUZZ_SECONDS (60)
 	@scripts/setup build fuzz

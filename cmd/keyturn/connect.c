@@ -481,7 +481,7 @@ static void run(struct session *s)
 static void linger(int fd)
 {
     struct pollfd ready = {.fd = fd, .events = POLLIN};
-    uint64_t end = kt_clock_us() + CONNECT_LINGER_MS * 1000;
+    uint64_t end = kt_clock_us() + UINT64_C(1000) * CONNECT_LINGER_MS;
     char waste[4096];
 
     if (shutdown(fd, SHUT_WR) != 0) {

@@ -419,7 +419,7 @@ bool kt_options_address(const char *text, char host[256], char port[32])
     }
     memcpy(host, from, len);
     host[len] = '\0';
-    strcpy(port, colon + 1);
+    memcpy(port, colon + 1, strlen(colon + 1) + 1);
     return true;
 }
 

@@ -44,7 +44,9 @@ static const char *printable(struct kt_span name, char out[64])
     size_t len = name.len < 63 ? name.len : 63;
 
     for (size_t i = 0; i < len; i++) {
-        out[i] = name.p[i] > ' ' && name.p[i] < 0x7f ? (char)name.p[i] : '?';
+        bool harmless = name.p[i] > ' ' && name.p[i] < 0x7f;
+
+        out[i] = (char)(harmless ? name.p[i] : '?');
     }
     out[len] = '\0';
     return len > 0 ? out : "-";

@@ -110,9 +110,9 @@ static const char *harmless(struct kt_span name, char out[256])
     size_t len = name.len < 255 ? name.len : 255;
 
     for (size_t i = 0; i < len; i++) {
-        char c = (char)name.p[i];
+        uint8_t c = name.p[i];
 
-        out[i] = c > ' ' && c < 0x7f && c != '"' && c != '\\' ? c : '?';
+        out[i] = (char)(c > ' ' && c < 0x7f && c != '"' && c != '\\' ? c : '?');
     }
     out[len] = '\0';
     return out;

@@ -150,10 +150,10 @@ const struct kt_fault *kt_builder_key_shares(struct kt_builder *b, unsigned coun
 
 /* lists of names */
 
-static bool alpn_contains(const uint8_t *list, size_t len, struct kt_span name)
+static bool contains(const struct kt_span *names, size_t n, struct kt_span name)
 {
-    for (size_t at = 0; at < len; at += 1 + (size_t)list[at]) {
-        if (kt_span_same(kt_span_of(list + at + 1, list[at]), name)) {
+    for (size_t i = 0; i < n; i++) {
+        if (kt_span_same(names[i], name)) {
             return true;
         }
     }
@@ -171,7 +171,7 @@ const struct kt_fault *kt_builder_alpn(struct kt_builder *b, const struct kt_spa
         KT_FAIL(CONFIG_ALPN);
     }
     for (size_t i = 0; i < n; i++) {
-        if (names[i].p == NULL || names[i].len == 0 || names[i].len > 255 || alpn_contains(list, w.len, names[i])) {
+        if (names[i].p == NULL || names[i].len == 0 || names[i].len > 255 || contains(names, i, names[i])) {
             kt_builder_blame(b, "alpn", i + 1);
             KT_FAIL(CONFIG_ALPN);
         }

@@ -65,11 +65,11 @@ static const struct kt_fault *choose_grease(struct kt_hs *hs)
     hello->grease_ext[0] = kt_grease_value(seed[4]);
     /* The second must be another one: an extension may occur only once. */
     hello->grease_ext[1] = kt_grease_value((uint8_t)(seed[4] + 1 + seed[5] % 15));
-    for (uint8_t i = 0; i < KT_EXT_COUNT; i++) {
-        uint8_t j = (uint8_t)(seed[8 + i] % (i + 1u));
+    for (size_t i = 0; i < KT_EXT_COUNT; i++) {
+        size_t j = seed[8 + i] % (i + 1);
 
         order[i] = order[j];
-        order[j] = i;
+        order[j] = (uint8_t)i;
     }
     hello->order = order;
     return NULL;

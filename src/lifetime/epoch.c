@@ -72,7 +72,7 @@ static bool reached(const struct kt_epoch *e, const struct kt_limits *limits, ui
 /* The margin shrinks with limits so low that only tests have them; a fresh key is never due. */
 static bool aead_spent(const struct kt_epoch *e, uint64_t max_records)
 {
-    uint64_t margin = max_records > 2 * KT_AEAD_MARGIN ? KT_AEAD_MARGIN : max_records / 2;
+    uint64_t margin = max_records > UINT64_C(2) * KT_AEAD_MARGIN ? KT_AEAD_MARGIN : max_records / 2;
 
     return max_records != UINT64_MAX && e->records > 0 && e->records >= max_records - margin;
 }

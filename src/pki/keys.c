@@ -159,7 +159,7 @@ static const struct kt_fault *check_match(X509 *leaf, const EVP_PKEY *key)
 static void free_chain_bytes(struct kt_span *chain, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        OPENSSL_free((void *)(uintptr_t)chain[i].p);
+        OPENSSL_free((void *)chain[i].p);
     }
 }
 

@@ -101,7 +101,7 @@ static int hand_over(char *to, int cap, int writing, void *password)
     if (len > (size_t)cap) {
         return -1;
     }
-    memcpy(to, password, len); /* PEM_do_header wipes it */
+    kt_copy(to, password, len); /* PEM_do_header wipes it */
     return (int)len;
 }
 
@@ -115,8 +115,8 @@ static const struct kt_fault *decrypt_traditional(struct kt_pki_pem *pem, const 
         return kt_pki_cause(KT_FAULT(PEM_MALFORMED));
     }
     *encrypted = cipher.cipher != NULL;
-    if (*encrypted && (password == NULL ||
-                       PEM_do_header(&cipher, pem->content.p, &len, hand_over, (void *)(uintptr_t)password) != 1)) {
+    if (*encrypted &&
+        (password == NULL || PEM_do_header(&cipher, pem->content.p, &len, hand_over, (void *)password) != 1)) {
         return kt_pki_cause(KT_FAULT(KEY_PASSWORD_WRONG));
     }
     /* What was padding is left behind the shorter text, and is wiped with it. */

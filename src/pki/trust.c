@@ -27,7 +27,7 @@ void kt_trust_free(struct kt_trust *trust)
         return;
     }
     for (size_t i = 0; i < trust->name_count; i++) {
-        OPENSSL_free((void *)(uintptr_t)trust->names[i].p);
+        OPENSSL_free((void *)trust->names[i].p);
     }
     OPENSSL_free(trust->names);
     X509_STORE_free(trust->store);
@@ -58,12 +58,12 @@ static bool add_name(struct kt_trust *trust, struct kt_span name)
     struct kt_span *more;
 
     if (knows_name(trust, name)) {
-        OPENSSL_free((void *)(uintptr_t)name.p);
+        OPENSSL_free((void *)name.p);
         return true;
     }
     more = OPENSSL_realloc(trust->names, (trust->name_count + 1) * sizeof *more);
     if (more == NULL) {
-        OPENSSL_free((void *)(uintptr_t)name.p);
+        OPENSSL_free((void *)name.p);
         return false;
     }
     trust->names = more;

@@ -31,28 +31,28 @@ struct kt_incoming {
 
 struct kt_rx {
     struct kt_watch watch;
-    uint8_t *buffer;   /* KT_RX_BUFFER bytes or NULL */
-    size_t head, tail; /* bytes of the transport not yet opened */
-
-    /* What is left of the record opened last: inside the buffer, before head. */
-    uint8_t content_type;
-    const uint8_t *at, *end;
+    uint8_t *buffer;         /* KT_RX_BUFFER bytes or NULL */
+    size_t head, tail;       /* bytes of the transport not yet opened */
+    const uint8_t *at, *end; /* what is left of the record opened last: inside the buffer, before head */
 
     /* A message that spans records. */
     uint8_t *assembly;
     size_t assembly_len, assembly_cap;
-    bool assembly_shown; /* it was returned by kt_rx_next and is given back at the next call */
 
     size_t chain_limit; /* for Certificate messages */
     struct kt_protection protection;
     const struct kt_suite *suite;
-    struct kt_secret secret; /* of the application epochs, for the next one */
     struct kt_epoch epoch;
-    bool application; /* application keys are in: epochs count */
     struct kt_budget no_progress;
-    size_t skip_early;  /* bytes of refused early data that may still be skipped; 0: none */
-    bool skip_all_data; /* after HelloRetryRequest: by record type, not by trial */
-    bool seen_any;      /* the first record has been looked at: is it TLS at all */
+    size_t skip_early; /* bytes of refused early data that may still be skipped; 0: none */
+
+    /* The bytes stand together at the end: apart, each would cost seven of padding. */
+    struct kt_secret secret; /* of the application epochs, for the next one */
+    uint8_t content_type;    /* of the record opened last */
+    bool assembly_shown;     /* it was returned by kt_rx_next and is given back at the next call */
+    bool application;        /* application keys are in: epochs count */
+    bool skip_all_data;      /* after HelloRetryRequest: by record type, not by trial */
+    bool seen_any;           /* the first record has been looked at: is it TLS at all */
 };
 
 void kt_rx_init(struct kt_rx *rx, const struct kt_watch *watch, size_t chain_limit);

@@ -167,9 +167,10 @@ const char *kt_reason_text(enum kt_reason reason)
 
 /*
  * RFC 9846 section 6 writes alerts in lower case: the compiler folds each letter of the table's name, so
- * there is no second list to keep and nothing to fill at run time.
+ * there is no second list to keep and nothing to fill at run time. NULs make all names equally long.
  */
-#define LETTER(s, i)    LOWER((s)[(i) < sizeof(s) ? (i) : sizeof(s) - 1])
+#define NULS16          "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+#define LETTER(s, i)    LOWER((s NULS16 NULS16 NULS16)[i])
 #define LETTERS4(s, i)  LETTER(s, i), LETTER(s, (i) + 1), LETTER(s, (i) + 2), LETTER(s, (i) + 3)
 #define LETTERS16(s, i) LETTERS4(s, i), LETTERS4(s, (i) + 4), LETTERS4(s, (i) + 8), LETTERS4(s, (i) + 12)
 

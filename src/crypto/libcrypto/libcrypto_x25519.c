@@ -46,7 +46,7 @@ static const struct kt_fault *pair_new(EVP_PKEY **out, uint8_t *share)
 static EVP_PKEY *peer_of(struct kt_span share)
 {
     OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (void *)(uintptr_t)share.p, share.len),
+        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (void *)share.p, share.len),
         OSSL_PARAM_construct_end(),
     };
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_dup(pattern);
