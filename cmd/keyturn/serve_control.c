@@ -32,6 +32,13 @@ struct kt_control {
     size_t client_count;
 };
 
+static void free_client(struct client *client)
+{
+    close(client->source.fd);
+    kt_text_free(&client->answer);
+    free(client);
+}
+
 static void dismiss(struct client *client)
 {
     struct client **at = &client->control->clients;
@@ -41,9 +48,7 @@ static void dismiss(struct client *client)
     }
     *at = client->next;
     client->control->client_count--;
-    close(client->source.fd);
-    kt_text_free(&client->answer);
-    free(client);
+    free_client(client);
 }
 
 static bool has_answer(const struct client *client)
@@ -219,8 +224,9 @@ void kt_control_free(struct kt_control *control)
     if (control == NULL) {
         return;
     }
-    while (control->clients != NULL) {
-        dismiss(control->clients);
+    for (struct client *client = control->clients, *next; client != NULL; client = next) {
+        next = client->next;
+        free_client(client);
     }
     close(control->source.fd);
     (void)unlink(control->address.sun_path);

@@ -13,7 +13,7 @@ bool kt_timers_reserve(struct kt_timers *timers, size_t count)
     while (cap < count) {
         cap *= 2;
     }
-    heap = realloc(timers->heap, cap * sizeof *heap);
+    heap = reallocarray(timers->heap, cap, sizeof(void *));
     if (heap == NULL) {
         return false;
     }

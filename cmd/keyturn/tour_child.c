@@ -67,12 +67,14 @@ static void restore_signals(void)
 
 _Noreturn static void become(const struct pipes *pipes, const char *const *argv, bool joined, pid_t parent)
 {
+    char *const *words; /* which execvp does not write to either */
     int error;
 
+    memcpy(&words, &argv, sizeof words);
     restore_signals();
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent && dup2(pipes->in[0], 0) >= 0 &&
         dup2(pipes->out[1], 1) >= 0 && dup2(joined ? pipes->out[1] : pipes->err[1], 2) >= 0) {
-        execvp(argv[0], (char *const *)(uintptr_t)argv); /* exec does not write to it */
+        execvp(argv[0], words);
     }
     error = errno;
     (void)!write(pipes->report[1], &error, sizeof error);

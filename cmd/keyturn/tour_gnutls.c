@@ -79,22 +79,33 @@ static bool has_socket(pid_t pid, unsigned long inode)
     return found;
 }
 
+/* The port of one line of /proc/net/tcp when it is of a listening socket of this process, else 0. */
+static unsigned port_of(char *line, pid_t pid)
+{
+    enum { LOCAL = 1, STATE = 3, INODE = 9, WORDS };
+    char *words[WORDS], *rest = NULL, *colon;
+    size_t count = 0;
+
+    for (char *word = strtok_r(line, " \n", &rest); word != NULL && count < WORDS;
+         word = strtok_r(NULL, " \n", &rest)) {
+        words[count++] = word;
+    }
+    if (count < WORDS || strcmp(words[STATE], "0A") != 0 || !has_socket(pid, strtoul(words[INODE], NULL, 10))) {
+        return 0;
+    }
+    colon = strchr(words[LOCAL], ':');
+    return colon == NULL ? 0 : (unsigned)strtoul(colon + 1, NULL, 16);
+}
+
 /* gnutls-serv takes any port when told 0, and does not say which; the kernel does. 0: none. */
 static unsigned listening_port(pid_t pid)
 {
-    enum { LISTENING = 0x0a };
     FILE *table = fopen("/proc/net/tcp", "re");
     unsigned found = 0;
     char line[512];
 
     while (table != NULL && found == 0 && fgets(line, sizeof line, table) != NULL) {
-        unsigned port, state;
-        unsigned long inode;
-
-        if (sscanf(line, " %*d: %*x:%x %*x:%*x %x %*s %*s %*s %*s %*s %lu", &port, &state, &inode) == 3 &&
-            state == LISTENING && has_socket(pid, inode)) {
-            found = port;
-        }
+        found = port_of(line, pid);
     }
     if (table != NULL) {
         (void)fclose(table);

@@ -4,7 +4,11 @@
 #include <string.h>
 #include <time.h>
 
-enum { LINE_DIGITS = 1000, DATA_LINES = 64 };
+enum {
+    LINE_DIGITS = 1000,
+    DATA_LINES = 64,
+    UPDATE_LINES = 2, /* a request to change keys is read before the second, and answered before its reply */
+};
 
 /* A connection while it is tried. */
 struct meeting {
@@ -61,10 +65,14 @@ static bool exchange(struct meeting *m)
     return pass_line(m, &m->client, &m->server) && pass_line(m, &m->server, &m->client);
 }
 
-/* After two of them, a request to change keys has been read before the second and answered before its reply. */
-static bool exchange_twice(struct meeting *m)
+static bool exchange_times(struct meeting *m, unsigned times)
 {
-    return exchange(m) && exchange(m);
+    bool passed = true;
+
+    for (unsigned i = 0; i < times && passed; i++) {
+        passed = exchange(m);
+    }
+    return passed;
 }
 
 static bool advanced(struct kt_side *side, struct kt_epochs before, unsigned long sending, unsigned long receiving)
@@ -91,7 +99,7 @@ static bool try_update(struct meeting *m, struct kt_side *who, bool both)
     if (!m->ours->peer->epochs(m->ours, &before) || (two_of_ours && !m->other->peer->epochs(m->other, &mirror))) {
         return false;
     }
-    return who->peer->update(who, both) && exchange_twice(m) &&
+    return who->peer->update(who, both) && exchange_times(m, UPDATE_LINES) &&
            advanced(m->ours, before, by_us || both, !by_us || both) &&
            (!two_of_ours || advanced(m->other, mirror, !by_us || both, by_us || both));
 }
@@ -104,12 +112,7 @@ static bool try_handshake(struct meeting *m)
 
 static bool try_data(struct meeting *m)
 {
-    for (int i = 0; i < DATA_LINES; i++) {
-        if (!exchange(m)) {
-            return false;
-        }
-    }
-    return true;
+    return exchange_times(m, DATA_LINES);
 }
 
 static bool try_update_send(struct meeting *m)

@@ -38,15 +38,25 @@ struct kt_drive_options {
     bool danger_accept_any;       /* no check at all: the peer is whoever answers */
     struct kt_span server_name;   /* client: see kt_conn_options */
     const struct kt_fault *(*answer)(void *user, struct kt_conn *conn, const struct kt_ask *ask);
-    void *user; /* also kt_conn_owner */
+    void *user;                 /* also kt_conn_owner */
+    bool own_fd;                /* the drive, once made, closes `fd` in kt_drive_free */
+    struct kt_trust *own_trust; /* in place of `trust`: the drive, once made, frees it in kt_drive_free */
 };
 
 /*
- * Takes over no ownership of `fd`: the caller closes it after kt_drive_free. `options` may be NULL. Whether the
- * descriptor blocks may be changed at any time; it is looked at when a call would have to wait.
+ * `fd` stays the caller's, to be closed after kt_drive_free, unless the options say otherwise. `options` may be NULL.
+ * Whether the descriptor blocks may be changed at any time; it is looked at when a call would have to wait.
  */
 KT_API KT_MUST_USE const struct kt_fault *kt_drive_new(struct kt_config *config, int fd,
                                                        const struct kt_drive_options *options, struct kt_drive **out);
+
+/*
+ * The short way for a client: connects to host and port (kt_dial) with the default configuration, trusting the
+ * authorities of the system, and expects a certificate for `host`. All of it belongs to the drive. The handshake is
+ * done by the first call that needs it. Faults: those of kt_dial, kt_trust_add_system and kt_drive_new.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_drive_dial(const char *host, const char *port, struct kt_drive **out);
+
 KT_API void kt_drive_free(struct kt_drive *drive);
 KT_API struct kt_conn *kt_drive_conn(struct kt_drive *drive);
 

@@ -34,8 +34,9 @@ struct kt_lifetime {
     struct kt_limits sending;
     struct kt_limits receiving;
 
-    /* Least time between two changes that we start; a limit reached earlier waits for it, only the AEAD limit
-     * does not. 0: no pace. Peers refuse updates that come in bursts, so keep 1000 towards strangers. */
+    /* Least time between a change that we start and the next one for a limit: a limit reached earlier waits for it. The
+     * AEAD limit and kt_conn_rekey do not wait. 0: no pace. Peers refuse updates that come in bursts, so keep 1000
+     * towards strangers. */
     uint32_t min_gap_ms;
 
     /* How long the peer may take to answer a request of ours. 0: for ever. */

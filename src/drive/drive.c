@@ -447,6 +447,9 @@ const struct kt_fault *kt_drive_new(struct kt_config *config, int fd, const stru
     d->fd = fd;
     d->is_socket = S_ISSOCK(st.st_mode);
     d->options = *options;
+    if (options->own_trust != NULL) {
+        d->options.trust = options->own_trust;
+    }
     fill_verify(&d->options.verify);
     pthread_mutex_init(&d->sending, NULL);
     *out = d;
@@ -457,6 +460,10 @@ void kt_drive_free(struct kt_drive *drive)
 {
     if (drive != NULL) {
         kt_conn_free(drive->conn);
+        if (drive->options.own_fd) {
+            close(drive->fd);
+        }
+        kt_trust_free(drive->options.own_trust);
         pthread_mutex_destroy(&drive->sending);
         free(drive);
     }

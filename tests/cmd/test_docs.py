@@ -3,7 +3,6 @@
 
 `tests/cmd/test_docs.py --write` puts the right SYNOPSIS and the right program text into each page.
 """
-import os
 import pathlib
 import re
 import shutil
@@ -144,9 +143,7 @@ def example(stage, tmp_path, sanitize):
 
 
 def client_env(authorities):
-    """The client leaves its memory to the end of the process, as short programs do."""
-    return {"SSL_CERT_FILE": str(authorities),
-            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
+    return {"SSL_CERT_FILE": str(authorities)}
 
 
 def test_the_client_talks_to_keyturn_serve(cli, processes, example, pki):

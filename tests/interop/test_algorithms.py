@@ -118,11 +118,14 @@ def test_we_serve_with_each_scheme(cli, peer, pki, client, scheme):
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_the_peer_offers_one_scheme(cli, peer, pki, scheme):
-    kind, openssl, _ = SCHEMES[scheme]
-    offer = dict.fromkeys([openssl, "ECDSA+SHA256"])  # the latter is how the chain is signed
-    server = cli.serve(leaf=pki.leaf(kind))
-    assert served(peer, server, "openssl", "-sigalgs", ":".join(offer))["scheme"] == scheme
+@pytest.mark.parametrize("client", ["openssl", "gnutls"])
+def test_the_peer_offers_one_scheme(cli, peer, pki, client, scheme):
+    kind, openssl, gnutls = SCHEMES[scheme]
+    if client == "openssl":  # besides that of the signatures in the chain
+        options = ["-sigalgs", ":".join(dict.fromkeys([openssl, "ECDSA+SHA256"]))]
+    else:
+        options = ["--priority", f"NORMAL:-SIGN-ALL:+{gnutls}:+SIGN-ECDSA-SECP256R1-SHA256:+SIGN-ECDSA-SHA256"]
+    assert served(peer, cli.serve(leaf=pki.leaf(kind)), client, *options)["scheme"] == scheme
 
 
 @pytest.mark.parametrize("kind", Pki.KINDS)
@@ -194,6 +197,16 @@ def test_we_ask_a_client_for_another_share(cli, peer, client, group):
                "python": []}[client]
     server = cli.serve("--groups", group, "--trace=json")
     assert served(peer, server, client, *options)["group"] == group
+    server.process.stop()
+    assert len(hellos(command.trace(server.err), "received")) == 2
+
+
+def test_we_ask_curl_for_another_share(cli, peer, tmp_path):
+    (tmp_path / "index.html").write_text("index\n")
+    server = cli.serve("--www", tmp_path, "--groups", "secp384r1", "--trace=json")
+    client = peer.curl(server.port, "/", "--curves", "X25519:P-384")
+    assert client.code == 0 and client.out == b"index\n", client.report()
+    assert server.wait_connected()["group"] == "secp384r1"
     server.process.stop()
     assert len(hellos(command.trace(server.err), "received")) == 2
 

@@ -475,6 +475,40 @@ static void requests_that_cross_are_both_answered_and_end(void **user)
     end();
 }
 
+/* What the sending thread might do while the reading one is inside an update of the peer: its request is made just
+ * then. */
+static bool ask_inside;
+
+static void watch_and_ask_inside(void *user, const struct kt_conn *conn, const struct kt_notice *notice)
+{
+    watch(user, conn, notice);
+    if (ask_inside && conn == l.client && notice->kind == KT_NOTICE_EPOCH && notice->direction == KT_RECEIVING) {
+        ask_inside = false;
+        kt_link_set(&l.client->link, KT_LINK_ASKED);
+        l.client->asked_ms = l.env.now_ms;
+    }
+}
+
+static void an_update_that_crosses_a_request_is_not_its_answer(void **user)
+{
+    struct loop_setup crossing = setup;
+
+    (void)user;
+    lifetimes();
+    crossing.observer = watch_and_ask_inside;
+    loop_open(&l, &crossing);
+    loop_handshake(&l);
+    ask_inside = true;
+    assert_null(kt_conn_rekey(l.server, KT_REKEY_SEND));
+    loop_run(&l);
+    assert_false(ask_inside);
+    assert_int_equal(kt_conn_pending_rekey(l.client), KT_PENDING_ANSWER);
+    assert_null(kt_conn_rekey(l.server, KT_REKEY_SEND));
+    loop_run(&l);
+    assert_int_equal(kt_conn_pending_rekey(l.client), KT_PENDING_NONE);
+    end();
+}
+
 static void a_limit_while_a_request_is_out_does_not_ask_again(void **user)
 {
     (void)user;
@@ -771,6 +805,22 @@ static void a_peer_that_never_answers_gets_a_clean_close(void **user)
     loop_run(&l);
     assert_true((kt_conn_status(l.server) & KT_IN_CLOSED) != 0);
     assert_null(kt_conn_fault(l.server));
+    end();
+}
+
+static void a_late_answer_is_noticed_by_whoever_drains_output_first(void **user)
+{
+    size_t len;
+
+    (void)user;
+    lifetimes();
+    connect_both();
+    assert_null(kt_conn_rekey(l.client, KT_REKEY_BOTH));
+    loop_flush(&l, KT_CLIENT);
+    l.env.now_ms += 60000;
+    assert_non_null(kt_conn_out(l.client, &len)); /* the close, at once */
+    loop_assert_failed(l.client, LIFETIME_NO_ANSWER, CLOSE_NOTIFY);
+    assert_int_equal(seen[KT_CLIENT].closes, 1);
     end();
 }
 
@@ -1094,6 +1144,7 @@ int main(void)
         cmocka_unit_test(both_while_a_request_is_out_changes_our_key_now_and_asks_later),
         cmocka_unit_test(requests_before_the_change_are_one),
         cmocka_unit_test(requests_that_cross_are_both_answered_and_end),
+        cmocka_unit_test(an_update_that_crosses_a_request_is_not_its_answer),
         cmocka_unit_test(a_limit_while_a_request_is_out_does_not_ask_again),
         cmocka_unit_test(two_updates_in_one_record_are_refused),
         cmocka_unit_test(the_beginning_of_a_message_behind_an_update_is_refused),
@@ -1110,6 +1161,7 @@ int main(void)
         cmocka_unit_test(after_the_peers_close_both_changes_our_key_and_asks_nobody),
         cmocka_unit_test(a_peer_that_closes_owes_no_answer),
         cmocka_unit_test(a_peer_that_never_answers_gets_a_clean_close),
+        cmocka_unit_test(a_late_answer_is_noticed_by_whoever_drains_output_first),
         cmocka_unit_test(an_answer_in_time_stops_the_clock),
         cmocka_unit_test(without_answer_seconds_the_peer_may_take_for_ever),
         cmocka_unit_test(a_change_asked_for_while_output_is_full_is_made_at_the_next_boundary),

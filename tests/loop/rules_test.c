@@ -459,6 +459,66 @@ static void r2_a_scheme_that_was_not_offered_or_is_for_another_key_is_refused(vo
     }
 }
 
+static void only_pss_sha256(struct kt_builder *b)
+{
+    static const uint16_t scheme = KT_SCHEME_RSA_PSS_RSAE_SHA256;
+
+    assert_null(kt_builder_schemes(b, &scheme, 1));
+}
+
+static void r2_a_scheme_that_fits_the_key_but_was_not_offered_is_refused(void **user)
+{
+    static const struct loop_setup rsa = {.client = only_pss_sha256, .server_key = KT_KEY_RSA};
+    static const uint16_t wrong[] = {KT_SCHEME_RSA_PKCS1_SHA256, KT_SCHEME_RSA_PSS_RSAE_SHA384};
+
+    (void)user;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        plan.from = KT_SERVER;
+        wrong_scheme = wrong[i];
+        tap_open(&tap, &l, &rsa);
+        tap.edit = other_scheme;
+        tap.repair = true;
+        loop_run(&l);
+        loop_assert_failed(l.client, SCHEME_NOT_OFFERED, ILLEGAL_PARAMETER);
+        tap_close(&tap);
+    }
+}
+
+/* Every value that the peer selects is checked against what was offered. */
+static void h2(struct kt_builder *b)
+{
+    const struct kt_span name = {(const uint8_t *)"h2", 2};
+
+    assert_null(kt_builder_alpn(b, &name, 1));
+}
+
+static const struct kt_fault *select_protocol(const char *name)
+{
+    static const struct loop_setup offering = {.client = h2};
+    const uint8_t message[] = {
+        KT_MSG_ENCRYPTED_EXTENSIONS, 0, 0, 11, 0, 9, 0, 16, 0, 5, 0, 3, 2, (uint8_t)name[0], (uint8_t)name[1]};
+
+    plan.from = KT_SERVER;
+    plan.type = KT_MSG_ENCRYPTED_EXTENSIONS;
+    plan.how = INSTEAD;
+    memcpy(plan.other, message, sizeof message);
+    plan.other_len = sizeof message;
+    tap_open(&tap, &l, &offering);
+    tap.edit = meddle;
+    tap.repair = true;
+    loop_run(&l);
+    return kt_conn_fault(l.client);
+}
+
+static void r2_a_protocol_that_was_not_offered_is_refused(void **user)
+{
+    (void)user;
+    assert_int_equal(select_protocol("h3")->reason, KT_REASON_ALPN_NOT_OFFERED);
+    tap_close(&tap);
+    assert_true(select_protocol("h2") == NULL || kt_conn_fault(l.client)->reason != KT_REASON_ALPN_NOT_OFFERED);
+    tap_close(&tap);
+}
+
 /* ---- R3: nothing is left over when keys change ---- */
 
 static void expect_left_over(enum kt_role from, uint8_t type, const struct loop_setup *setup)
@@ -718,6 +778,8 @@ int main(void)
         cmocka_unit_test(r2_while_the_chain_is_judged_nothing_goes_on),
         cmocka_unit_test(r2_a_wrong_signature_or_finished_is_found),
         cmocka_unit_test(r2_a_scheme_that_was_not_offered_or_is_for_another_key_is_refused),
+        cmocka_unit_test(r2_a_scheme_that_fits_the_key_but_was_not_offered_is_refused),
+        cmocka_unit_test(r2_a_protocol_that_was_not_offered_is_refused),
         cmocka_unit_test(r3_nothing_follows_a_message_after_which_keys_change),
         cmocka_unit_test(r4_an_answer_is_owed_and_not_written_by_the_reading_half),
         cmocka_unit_test(r4_an_alert_is_owed_and_not_written_by_the_reading_half),

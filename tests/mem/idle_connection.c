@@ -21,7 +21,7 @@
 #define RECORDS    200
 #define FULL       16384
 #define IDLE_LIMIT 8192
-#define PEAK_LIMIT (64 * 1024)
+#define PEAK_LIMIT (80 * 1024)
 
 /* The environment: that of Linux, and it counts. */
 struct counts {

@@ -8,7 +8,7 @@ from support.process import DEADLINE
 LISTENING = re.compile(rb"\Alistening on (?:\[[0-9a-fA-F:]+\]|[0-9.]+):(\d+)\n")
 CONNECTED = re.compile(rb"keyturn: (?:\[\w+\] )?connected (.*)\n")
 CLOSED = re.compile(rb"keyturn: (?:\[\w+\] )?closed (.*)\n")
-ERROR = re.compile(rb"keyturn: (?:\[\w+\] )?error: (.*)\n")
+HINT = re.compile(rb"keyturn: (?:\[\w+\] )?hint: .*\n")
 
 _FAILURE = re.compile(r"^keyturn: (?:\[\w+\] )?error: (?P<what>.+) "
                       r"\(reason=(?P<reason>\w+) alert=(?P<alert>[\w-]+)(?: (?P<direction>sent|received))?\)$", re.M)
@@ -81,7 +81,7 @@ class Server:
         return pairs(self.process.wait_err(CLOSED)[1].decode())
 
     def wait_failure(self):
-        self.process.wait_err(ERROR)
+        self.process.wait_err(HINT)  # the line below the error
         return failure(self.process.err)
 
 

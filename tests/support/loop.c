@@ -70,6 +70,9 @@ void loop_configure(struct loop *l, const struct loop_setup *setup)
     memset(l, 0, sizeof *l);
     test_env_init(&l->env);
     l->env.env.observer = setup->observer;
+    if (setup->environment != NULL) {
+        setup->environment(&l->env);
+    }
     kt_toy_seed(1);
     kt_toy_fail_at(0);
     l->client_config = loop_build(l, KT_CLIENT, setup);

@@ -49,6 +49,7 @@ struct loop_setup {
     const struct kt_lifetime *lifetime; /* of both sides */
     const char *server_name;            /* NULL: "server.example" */
     kt_observer *observer;
+    void (*environment)(struct test_env *t); /* may change the environment before anything is made in it */
 };
 
 /* Configurations and both connections. Aborts when something cannot work that the test did not ask for. */
