@@ -18,6 +18,7 @@
 #include "commands.h"
 #include "options.h"
 #include "report.h"
+#include "session_file.h"
 
 enum {
     CONNECT_BUFFER = 32768,
@@ -27,13 +28,16 @@ enum {
 
 /* The command line */
 struct request {
-    struct kt_options options;
+    struct kt_options options; /* first: the observer finds the request by it */
     char host[256];
     char port[32];
     const char *address; /* both, as given */
     const char *ca;
     const char *server_name;
-    const char *prefix; /* of live commands; "": none */
+    const char *session_path;
+    struct kt_session *offered;
+    struct kt_session *latest; /* of the last ticket that came */
+    const char *prefix;        /* of live commands; "": none */
     bool insecure;
 };
 
@@ -86,6 +90,12 @@ static const char *set_commands(void *target, const char *value)
     return strlen(value) <= 16 && strchr(value, '\n') == NULL ? NULL : "it is at most 16 characters of one line";
 }
 
+static const char *set_session(void *target, const char *value)
+{
+    ((struct request *)target)->session_path = value;
+    return NULL;
+}
+
 static const char *set_half_close(void *target, const char *value)
 {
     (void)target; /* it is what we do; the option exists so that scripts can say that they count on it */
@@ -98,6 +108,7 @@ static const struct kt_option own_options[] = {
     {"servername", "NAME", "the name to ask for and to verify; default: HOST", set_server_name},
     {"insecure", NULL, "DANGER: do not verify the peer", set_insecure},
     {"commands", "PREFIX", "lines of stdin that begin so are commands; default ~ on a terminal", set_commands},
+    {"session", "FILE", "resume the session in FILE, and put the newest one there", set_session},
     {"half-close", NULL, "at the end of stdin close our side and go on reading; always so", set_half_close},
     {NULL, NULL, NULL, NULL},
 };
@@ -543,6 +554,7 @@ static enum kt_exit connect_with(const struct request *request, struct kt_config
         .trust = trust,
         .danger_accept_any = request->insecure,
         .server_name = {(const uint8_t *)request->server_name, strlen(request->server_name)},
+        .session = request->offered,
     };
     const struct kt_fault *fault;
     struct kt_drive *drive;
@@ -588,6 +600,54 @@ static enum kt_exit load_trust(const struct request *request, struct kt_trust **
     return KT_EXIT_NONE;
 }
 
+static void observe(void *user, const struct kt_conn *conn, const struct kt_notice *notice)
+{
+    struct request *request = user;
+
+    kt_options_observe(&request->options, conn, notice);
+    if (notice->kind == KT_NOTICE_SESSION) {
+        kt_session_unref(request->latest);
+        request->latest = kt_session_ref(notice->u.session);
+    }
+}
+
+/* Before the builder is made, for it copies the environment. */
+static enum kt_exit open_session(struct request *request)
+{
+    if (request->session_path == NULL) {
+        return KT_EXIT_NONE;
+    }
+    request->options.env.observer = observe;
+    request->options.env.user = request;
+    return kt_session_file_read(request->session_path, &request->options.env, &request->offered);
+}
+
+/* A session is as good as the check of its certificates: another way of checking is another context. */
+static enum kt_exit add_resumption(const struct request *request, struct kt_builder *builder)
+{
+    struct kt_resumption resumption = kt_resumption_default();
+    const char *context = request->insecure ? "insecure" : request->ca != NULL ? request->ca : "system";
+    size_t len = strlen(context);
+    const struct kt_fault *fault;
+
+    resumption.context = (struct kt_span){(const uint8_t *)context, len < 255 ? len : 255};
+    fault = request->session_path == NULL ? NULL : kt_builder_resumption(builder, &resumption);
+    return fault == NULL ? KT_EXIT_NONE : kt_report_fault("", "--session", fault, NULL, 0);
+}
+
+/* What went wrong before is worse than a session that is not kept. */
+static enum kt_exit close_session(struct request *request, enum kt_exit done)
+{
+    enum kt_exit kept = KT_EXIT_NONE;
+
+    if (request->latest != NULL) {
+        kept = kt_session_file_write(request->session_path, request->latest);
+    }
+    kt_session_unref(request->latest);
+    kt_session_unref(request->offered);
+    return done == KT_EXIT_OK && kept != KT_EXIT_NONE ? kept : done;
+}
+
 static enum kt_exit connect_by(struct request *request)
 {
     struct kt_builder *builder = NULL;
@@ -596,7 +656,13 @@ static enum kt_exit connect_by(struct request *request)
     enum kt_exit done = load_trust(request, &trust);
 
     if (done == KT_EXIT_NONE) {
+        done = open_session(request);
+    }
+    if (done == KT_EXIT_NONE) {
         done = kt_options_builder(&request->options, KT_CLIENT, &builder);
+    }
+    if (done == KT_EXIT_NONE) {
+        done = add_resumption(request, builder);
     }
     if (done == KT_EXIT_NONE) {
         done = kt_options_build(builder, &config);
@@ -604,6 +670,7 @@ static enum kt_exit connect_by(struct request *request)
     if (done == KT_EXIT_NONE) {
         done = connect_with(request, config, trust);
     }
+    done = close_session(request, done);
     kt_config_unref(config);
     kt_trust_free(trust);
     return done;

@@ -77,10 +77,11 @@ void kt_report_connected(const char *tag, const struct kt_conn *conn, bool verif
     char alpn[64];
     char sni[64];
 
-    kt_report_line(tag, "connected %s suite=%s group=%s scheme=%s alpn=%s sni=%s verified=%s ms=%llu",
+    kt_report_line(tag, "connected %s suite=%s group=%s scheme=%s alpn=%s sni=%s verified=%s resumed=%s ms=%llu",
                    kt_version_name(facts.version), kt_suite_name(facts.suite), kt_group_name(facts.group),
-                   kt_scheme_name(scheme), printable(facts.alpn, alpn), printable(sni_of(&facts), sni),
-                   verified ? "yes" : "no", (unsigned long long)ms);
+                   facts.resumed ? "-" : kt_scheme_name(scheme), printable(facts.alpn, alpn),
+                   printable(sni_of(&facts), sni), verified ? "yes" : "no", facts.resumed ? "yes" : "no",
+                   (unsigned long long)ms);
 }
 
 void kt_report_closed(const char *tag, const struct kt_conn *conn, uint64_t sent, uint64_t received)

@@ -410,6 +410,16 @@ static uint64_t id_of(const struct kt_conn *conn)
     return ((const struct kt_link *)kt_conn_owner(conn))->id;
 }
 
+static enum kt_exit open_ring(struct server *server)
+{
+    const struct kt_fault *fault = NULL;
+
+    if (server->own.tickets > 0) {
+        fault = kt_ticket_ring_new(&server->common.env, NULL, &server->own.ring);
+    }
+    return fault == NULL ? KT_EXIT_NONE : kt_report_fault("", "ticket keys", fault, NULL, 0);
+}
+
 static enum kt_exit open_all(struct server *server)
 {
     enum kt_exit exit = kt_options_open(&server->common);
@@ -419,6 +429,9 @@ static enum kt_exit open_all(struct server *server)
     }
     if (exit == KT_EXIT_NONE) {
         exit = open_site(server);
+    }
+    if (exit == KT_EXIT_NONE) {
+        exit = open_ring(server);
     }
     if (exit == KT_EXIT_NONE) {
         exit = open_setup(server);
@@ -444,6 +457,7 @@ static void close_all(struct server *server)
     kt_control_free(server->control);
     kt_setup_unref(server->setup);
     kt_credential_unref(server->ephemeral);
+    kt_ticket_ring_unref(server->own.ring);
     close_fd(server->listener.fd);
     close_fd(server->signals.fd);
     close_fd(server->wake.fd);

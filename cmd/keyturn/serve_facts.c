@@ -21,10 +21,10 @@ static size_t visit_status(struct kt_link *link, struct kt_text *text, const voi
     char alpn[64], sni[64];
 
     (void)how;
-    kt_text_add(text, "%sconnected %s suite=%s group=%s scheme=%s alpn=%s sni=%s verified=%s", link->tag,
+    kt_text_add(text, "%sconnected %s suite=%s group=%s scheme=%s alpn=%s sni=%s verified=%s resumed=%s", link->tag,
                 kt_version_name(facts.version), kt_suite_name(facts.suite), kt_group_name(facts.group),
-                kt_scheme_name(facts.own_scheme), plain(facts.alpn, alpn), plain(facts.server_name, sni),
-                facts.peer_authenticated ? "yes" : "no");
+                facts.resumed ? "-" : kt_scheme_name(facts.own_scheme), plain(facts.alpn, alpn),
+                plain(facts.server_name, sni), facts.peer_authenticated ? "yes" : "no", facts.resumed ? "yes" : "no");
     kt_text_add(text, " sent=%" PRIu64 " received=%" PRIu64 " age-ms=%" PRIu64 "\n", link->sent, link->received,
                 kt_worker_now(link->worker) - link->began_ms);
     return 1;

@@ -84,6 +84,21 @@ static const char *set_client_auth(void *target, const char *value)
                : "is neither request nor require";
 }
 
+static const char *set_tickets(void *target, const char *value)
+{
+    return kt_options_number(value, 8, &((struct kt_serve_options *)target)->tickets) ? NULL
+                                                                                      : "is not a number from 0 to 8";
+}
+
+static const char *set_ticket_lifetime(void *target, const char *value)
+{
+    struct kt_serve_options *own = target;
+
+    return kt_options_number(value, 604800, &own->ticket_seconds) && own->ticket_seconds > 0
+               ? NULL
+               : "is not a number of seconds from 1 to 604800";
+}
+
 static const char *set_workers(void *target, const char *value)
 {
     struct kt_serve_options *own = target;
@@ -108,6 +123,8 @@ static const struct kt_option table[] = {
     {"ephemeral-out", "FILE", "write the certificate made when none was given, as PEM", set_ephemeral_out},
     {"client-ca", "FILE", "verify the certificates of clients with these authorities", set_client_ca},
     {"client-auth", "request|require", "whether a client needs one (require)", set_client_auth},
+    {"tickets", "N", "tickets after each handshake, 0 to 8 (2); 0: nothing is resumed", set_tickets},
+    {"ticket-lifetime", "S", "seconds for which a ticket is good (7200)", set_ticket_lifetime},
     {"workers", "N", "threads (as many as there are cores)", set_workers},
     {"control", "PATH", "a socket for the commands status epochs update update-both reload stop", set_control},
     {NULL, NULL, NULL, NULL},
@@ -142,7 +159,7 @@ enum kt_exit kt_serve_options_parse(struct kt_options *common, struct kt_serve_o
     int first;
     enum kt_exit exit;
 
-    *own = (struct kt_serve_options){.client_auth = KT_CLIENT_AUTH_REQUIRE};
+    *own = (struct kt_serve_options){.client_auth = KT_CLIENT_AUTH_REQUIRE, .tickets = 2, .ticket_seconds = 7200};
     exit = kt_options_parse(common, &command, argc, argv, &first);
     if (exit == KT_EXIT_NONE && first < argc) {
         exit = kt_report_usage("serve", "\"%s\" is no option", argv[first]);

@@ -18,7 +18,10 @@ struct kt_serve_options {
     const char *client_ca;
     bool client_auth_given;
     enum kt_client_auth client_auth;
-    uint64_t workers; /* 0: as many as there are cores */
+    uint64_t tickets; /* after each handshake; 0: nothing is resumed */
+    uint64_t ticket_seconds;
+    struct kt_ticket_ring *ring; /* made by serve.c: it outlives a reload, so that tickets do */
+    uint64_t workers;            /* 0: as many as there are cores */
     const char *control;
 };
 

@@ -53,6 +53,24 @@ static enum kt_exit add_ephemeral(struct kt_builder *builder, struct kt_credenti
     return fault == NULL ? KT_EXIT_NONE : refuse("the ephemeral certificate", fault);
 }
 
+/* Whom we trust is told by the name of the file: a session of one file's authorities is none of another's. */
+static enum kt_exit add_resumption(struct kt_builder *builder, const struct kt_serve_options *own)
+{
+    struct kt_resumption resumption = kt_resumption_default();
+    size_t len = own->client_ca != NULL ? strlen(own->client_ca) : 0;
+    const struct kt_fault *fault;
+
+    if (own->ring == NULL) {
+        return KT_EXIT_NONE;
+    }
+    resumption.ring = own->ring;
+    resumption.tickets = (unsigned)own->tickets;
+    resumption.ticket_seconds = (uint32_t)own->ticket_seconds;
+    resumption.context = (struct kt_span){(const uint8_t *)own->client_ca, len < 255 ? len : 255};
+    fault = kt_builder_resumption(builder, &resumption);
+    return fault == NULL ? KT_EXIT_NONE : refuse("--tickets", fault);
+}
+
 static enum kt_exit load_config(const struct kt_options *common, const struct kt_serve_options *own,
                                 struct kt_credential *ephemeral, struct kt_setup *setup)
 {
@@ -63,6 +81,9 @@ static enum kt_exit load_config(const struct kt_options *common, const struct kt
         return exit;
     }
     exit = add_client_auth(builder, own, setup->trust);
+    if (exit == KT_EXIT_NONE) {
+        exit = add_resumption(builder, own);
+    }
     if (exit == KT_EXIT_NONE) {
         exit = add_ephemeral(builder, ephemeral);
     }

@@ -177,6 +177,10 @@ static bool json_event(struct line *line, const struct kt_facts *facts, const st
         add(line, "\"connected\"");
         json_connected(line, facts);
         return true;
+    case KT_NOTICE_SESSION:
+        add(line, "\"session\",\"seconds\":%lld",
+            (long long)(kt_session_facts(n->u.session).expires_at - kt_session_facts(n->u.session).issued_at));
+        return true;
     case KT_NOTICE_SECRET:
         break;
     }
@@ -270,6 +274,7 @@ static bool rung_of(struct rung *rung, const struct kt_facts *facts, const struc
         return true;
     case KT_NOTICE_STATE:
     case KT_NOTICE_SECRET:
+    case KT_NOTICE_SESSION: /* the message that brought it is drawn */
         break;
     }
     return false;

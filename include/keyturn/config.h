@@ -12,6 +12,7 @@
 #include <keyturn/env.h>
 #include <keyturn/lifetime.h>
 #include <keyturn/policy.h>
+#include <keyturn/session.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -93,6 +94,14 @@ KT_API void kt_builder_danger_keylog(struct kt_builder *b, bool on);
 
 /* Server: asks for a cookie in every HelloRetryRequest and checks that the client returns it. Default true. */
 KT_API void kt_builder_cookie(struct kt_builder *b, bool on);
+
+/*
+ * Switches resumption on (session.h); NULL: off, the default. Off, a server issues no tickets and does not look at
+ * those it is shown; a client neither offers a session nor tells of tickets. CONFIG_RESUMPTION: out of range, or a
+ * server without a ring.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_builder_resumption(struct kt_builder *b,
+                                                                const struct kt_resumption *resumption);
 
 /* The limit of what the peer's certificate message may hold, in bytes: 1024 to 1048576 (kt_builder_build:
  * USAGE_ARGUMENT). Default 65536. */

@@ -29,6 +29,9 @@ struct kt_conn_options {
     /* Client: the host name to ask for (SNI) and to verify. ASCII, without trailing dot; an IP address is
      * verified but not sent (RFC 6066). Empty: none. Copied. */
     struct kt_span server_name;
+    /* Client: a session to offer, from KT_NOTICE_SESSION or kt_session_import; a reference is taken. One that the
+     * gate refuses, or the server, is a full handshake. NULL: none. */
+    struct kt_session *session;
     void *owner; /* for kt_conn_owner */
 };
 

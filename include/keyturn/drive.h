@@ -37,6 +37,7 @@ struct kt_drive_options {
     struct kt_verify verify;      /* a number that is 0 is that of kt_verify_default() */
     bool danger_accept_any;       /* no check at all: the peer is whoever answers */
     struct kt_span server_name;   /* client: see kt_conn_options */
+    struct kt_session *session;   /* likewise */
     const struct kt_fault *(*answer)(void *user, struct kt_conn *conn, const struct kt_ask *ask);
     void *user;                 /* also kt_conn_owner */
     bool own_fd;                /* the drive, once made, closes `fd` in kt_drive_free */

@@ -14,13 +14,14 @@ extern "C" {
 #endif
 
 enum kt_notice_kind {
-    KT_NOTICE_STATE,    /* the handshake machine moved */
-    KT_NOTICE_MESSAGE,  /* a handshake message was sent or received */
-    KT_NOTICE_RECORD,   /* a record was sent or received */
-    KT_NOTICE_ALERT,    /* an alert was sent or received */
-    KT_NOTICE_SECRET,   /* a secret for the key log; only when the configuration asked for it */
-    KT_NOTICE_EPOCH,    /* a direction changed its key */
-    KT_NOTICE_CONNECTED /* the handshake is done; application data may flow */
+    KT_NOTICE_STATE,     /* the handshake machine moved */
+    KT_NOTICE_MESSAGE,   /* a handshake message was sent or received */
+    KT_NOTICE_RECORD,    /* a record was sent or received */
+    KT_NOTICE_ALERT,     /* an alert was sent or received */
+    KT_NOTICE_SECRET,    /* a secret for the key log; only when the configuration asked for it */
+    KT_NOTICE_EPOCH,     /* a direction changed its key */
+    KT_NOTICE_CONNECTED, /* the handshake is done; application data may flow */
+    KT_NOTICE_SESSION    /* client: a ticket came; may be resumed by a later connection */
 };
 
 /* Something that happened. Valid only during the call of the observer. */
@@ -52,6 +53,7 @@ struct kt_notice {
             struct kt_span secret;
         } secret;
         struct kt_epoch_info epoch;
+        struct kt_session *session; /* who wants to keep it takes a reference (session.h) */
     } u;
 };
 

@@ -20,7 +20,8 @@ struct kt_facts {
     uint16_t own_scheme;        /* of our CertificateVerify */
     uint16_t peer_scheme;       /* of the peer's */
     bool hello_retried;         /* there was a HelloRetryRequest */
-    bool peer_authenticated;    /* the peer proved a certificate that was accepted */
+    bool resumed;               /* a session stands for the certificates: there are no schemes */
+    bool peer_authenticated;    /* the peer proved a certificate that was accepted, now or in the session's origin */
     struct kt_span server_name; /* client: the name given; server: the SNI received */
     struct kt_span alpn;
     uint32_t handshake_ms; /* from the first byte of output or input to connected */

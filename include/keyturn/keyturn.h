@@ -15,5 +15,6 @@
 #include <keyturn/lifetime.h>
 #include <keyturn/pki.h>
 #include <keyturn/policy.h>
+#include <keyturn/session.h>
 
 #endif

@@ -212,12 +212,46 @@ static const struct kt_fault *take_ranges(struct kt_builder *b, struct kt_config
     return NULL;
 }
 
+static bool resumption_is_sane(const struct kt_builder *b)
+{
+    const struct kt_resumption *r = &b->resumption;
+
+    return r->tickets <= KT_TICKETS_MAX && r->ticket_seconds >= 1 && r->ticket_seconds <= KT_SESSION_SECONDS_MAX &&
+           r->lineage_seconds >= 1 && r->lineage_seconds <= KT_SESSION_SECONDS_MAX &&
+           (b->role == KT_CLIENT || r->ring != NULL);
+}
+
+/* The ring's reference is taken with those of the credentials. */
+static const struct kt_fault *check_resumption(struct kt_builder *b)
+{
+    if (b->resumes && !resumption_is_sane(b)) {
+        kt_builder_blame(b, "resumption", 0);
+        KT_FAIL(CONFIG_RESUMPTION);
+    }
+    return NULL;
+}
+
+static void take_resumption(const struct kt_builder *b, struct kt_config *config)
+{
+    struct kt_span context = config->resumption.context;
+
+    config->resumption = b->resumption;
+    config->resumption.context = context;
+    config->resumes = b->resumes;
+    if (b->resumption.ring != NULL) {
+        (void)kt_ticket_ring_ref(b->resumption.ring);
+    }
+}
+
 static void take_bytes(const struct kt_builder *b, struct kt_config *config, uint8_t *bytes)
 {
     kt_copy(bytes, b->alpn, b->alpn_len);
     config->alpn = kt_span_of(bytes, b->alpn_len);
     kt_copy(bytes + b->alpn_len, b->authorities, b->authorities_len);
     config->authorities = kt_span_of(bytes + b->alpn_len, b->authorities_len);
+    bytes += b->alpn_len + b->authorities_len;
+    kt_copy(bytes, b->session_context, b->resumption.context.len);
+    config->resumption.context = kt_span_of(bytes, b->resumption.context.len);
 }
 
 static const struct kt_fault *fill(struct kt_builder *b, struct kt_config *config)
@@ -235,6 +269,8 @@ static const struct kt_fault *fill(struct kt_builder *b, struct kt_config *confi
     KT_TRY(take_asks(b, config));
     KT_TRY(check_credentials(b, config));
     KT_TRY(take_ranges(b, config));
+    KT_TRY(check_resumption(b));
+    take_resumption(b, config);
     take_credentials(b, config);
     return NULL;
 }
@@ -249,7 +285,7 @@ const struct kt_fault *kt_builder_build(struct kt_builder *b, struct kt_config *
     if (b->crypto == NULL) {
         KT_FAIL(CRYPTO_UNAVAILABLE);
     }
-    config = kt_config_alloc(&b->env, b->alpn_len + b->authorities_len, &bytes);
+    config = kt_config_alloc(&b->env, b->alpn_len + b->authorities_len + b->resumption.context.len, &bytes);
     if (config == NULL) {
         KT_FAIL(MEMORY_SPENT);
     }

@@ -68,6 +68,7 @@ void kt_builder_free(struct kt_builder *b)
     for (size_t i = 0; i < b->credential_count; i++) {
         kt_credential_unref(b->credentials[i]);
     }
+    kt_ticket_ring_unref(b->resumption.ring);
     env = b->env;
     env.release(env.user, b->authorities, b->authorities_len);
     env.release(env.user, b, sizeof *b);
@@ -275,6 +276,28 @@ void kt_builder_danger_keylog(struct kt_builder *b, bool on)
 void kt_builder_cookie(struct kt_builder *b, bool on)
 {
     b->cookie = on;
+}
+
+const struct kt_fault *kt_builder_resumption(struct kt_builder *b, const struct kt_resumption *resumption)
+{
+    static const struct kt_resumption none = {0};
+    struct kt_resumption next = resumption != NULL ? *resumption : none;
+
+    if (next.context.len > sizeof b->session_context || (next.context.len > 0 && next.context.p == NULL)) {
+        kt_builder_blame(b, "resumption.context", 0);
+        KT_FAIL(CONFIG_RESUMPTION);
+    }
+    if (next.ring != NULL) {
+        (void)kt_ticket_ring_ref(next.ring);
+    }
+    kt_ticket_ring_unref(b->resumption.ring);
+    if (next.context.len > 0) {
+        memmove(b->session_context, next.context.p, next.context.len);
+    }
+    next.context.p = b->session_context;
+    b->resumption = next;
+    b->resumes = resumption != NULL;
+    return NULL;
 }
 
 const struct kt_fault *kt_builder_chain_limit(struct kt_builder *b, size_t bytes)

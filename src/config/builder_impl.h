@@ -41,6 +41,9 @@ struct kt_builder {
     size_t padding;
     size_t chain_limit;
     unsigned key_shares;
+    struct kt_resumption resumption; /* its context is session_context; holds a reference of the ring */
+    uint8_t session_context[KT_NAME_MAX];
+    bool resumes;
     unsigned asks;
     enum kt_role role;
     enum kt_client_auth client_auth;

@@ -39,6 +39,9 @@ static const struct kt_fault *begin(struct kt_conn *conn, const struct kt_conn_o
         return NULL;
     }
     KT_TRY(kt_hs_keep_name(&conn->hs.server_name, options->server_name));
+    if (options->session != NULL) {
+        conn->hs.work->session = kt_session_ref(options->session);
+    }
     return kt_machine_run(&conn->hs);
 }
 

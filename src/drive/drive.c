@@ -438,6 +438,7 @@ const struct kt_fault *kt_drive_new(struct kt_config *config, int fd, const stru
         KT_FAIL(MEMORY_SPENT);
     }
     conn_options.server_name = options->server_name;
+    conn_options.session = options->session;
     conn_options.owner = options->user;
     fault = kt_conn_new(config, &conn_options, &d->conn);
     if (fault != NULL) {

@@ -1,5 +1,7 @@
 #include "hs/auth13.h"
 
+#include "hs/resume.h"
+
 static enum kt_role peer_of(const struct kt_hs *hs)
 {
     return hs->config->role == KT_CLIENT ? KT_SERVER : KT_CLIENT;
@@ -206,7 +208,7 @@ const struct kt_fault *kt_auth13_handshake_secrets(struct kt_hs *hs, struct kt_s
     struct kt_span transcript = transcript_now(hs, hash);
     struct kt_hs_work *work = hs->work;
 
-    KT_TRY(kt_schedule13_early(&work->schedule, hs->suite->hash, (struct kt_span){NULL, 0}));
+    KT_TRY(kt_schedule13_early(&work->schedule, hs->suite->hash, kt_resume_psk(hs)));
     KT_TRY(kt_schedule13_handshake(&work->schedule, shared));
     KT_TRY(kt_schedule13_derive(&work->schedule, KT_STAGE_HANDSHAKE, KT_SPAN_TEXT("c hs traffic"), transcript,
                                 &work->client_handshake));

@@ -104,6 +104,10 @@ static const struct kt_fault *check_mandatory(const struct kt_client_hello *hell
     if ((hello->seen & needed) != needed) {
         KT_FAIL(EXTENSION_MISSING);
     }
+    /* Sessions without a word on how to use them (section 4.3.9). */
+    if ((hello->seen & KT_EXT_BIT(PRE_SHARED_KEY)) != 0 && (hello->seen & KT_EXT_BIT(PSK_KEY_EXCHANGE_MODES)) == 0) {
+        KT_FAIL(EXTENSION_MISSING);
+    }
     return NULL;
 }
 

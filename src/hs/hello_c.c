@@ -3,6 +3,7 @@
  * to 4.2.4).
  */
 #include "hs/auth13.h"
+#include "hs/resume.h"
 
 /* Bytes of a ClientHello beside key shares, cookie and ALPN: generous, checked by the writer. */
 enum { HELLO_ROOM = 2048 };
@@ -179,8 +180,11 @@ static const struct kt_fault *write_hello(struct kt_hs *hs)
 {
     const struct kt_client_hello *hello = &hs->work->hello;
 
-    KT_TRY(kt_hs_writer(hs, HELLO_ROOM + hello->key_shares.len + hello->cookie.len + hello->alpn.len));
+    KT_TRY(kt_resume_offer(hs));
+    KT_TRY(kt_hs_writer(hs, HELLO_ROOM + hello->key_shares.len + hello->cookie.len + hello->alpn.len +
+                                hello->psk_identities.len));
     kt_client_hello_encode(&hs->work->out, hello);
+    kt_resume_bind(hs);
     return NULL;
 }
 
@@ -326,6 +330,16 @@ static const struct kt_fault *take_retry(struct kt_hs *hs, const struct kt_serve
     return NULL;
 }
 
+/* A server that does not resume says nothing, and the handshake is a full one. */
+static const struct kt_fault *take_resumption(struct kt_hs *hs, const struct kt_server_hello *hello)
+{
+    if ((hello->seen & KT_EXT_BIT(PRE_SHARED_KEY)) != 0) {
+        return kt_resume_accept(hs, hello->psk_index);
+    }
+    kt_resume_forget(hs);
+    return NULL;
+}
+
 /* The shared secret, from the server's share and the key pair we offered for its group. */
 static const struct kt_fault *finish_exchange(struct kt_hs *hs, const struct kt_key_share *share,
                                               struct kt_secret *shared)
@@ -362,6 +376,7 @@ static const struct kt_fault *take_server_hello(struct kt_hs *hs, const struct k
     if ((hello->seen & KT_EXT_BIT(KEY_SHARE)) == 0) {
         KT_FAIL(KEY_SHARE_MISSING);
     }
+    KT_TRY(take_resumption(hs, hello));
     if (!hs->retried) {
         kt_transcript_begin(&hs->work->transcript, hs->suite->hash);
     }

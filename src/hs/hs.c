@@ -18,6 +18,7 @@ void kt_hs_end(struct kt_hs *hs)
 {
     if (hs->work != NULL) {
         kt_credential_unref(hs->work->answer_credential);
+        kt_session_unref(hs->work->session);
         hs->work = NULL;
         kt_arena_free(&hs->arena);
     }
@@ -27,6 +28,7 @@ void kt_hs_free(struct kt_hs *hs)
 {
     kt_hs_end(hs);
     kt_secret_wipe(&hs->exporter_secret);
+    kt_secret_wipe(&hs->resumption_secret);
 }
 
 const struct kt_fault *kt_hs_writer(struct kt_hs *hs, size_t cap)

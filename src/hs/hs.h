@@ -11,6 +11,7 @@
 #include "lifetime/epoch.h"
 #include "seam/config_view.h"
 #include "seam/notify.h"
+#include "session/session_impl.h"
 #include "wire/messages.h"
 
 /* What has been proven about the peer (field rule R2): each bit is set in one place, by the function that checked. */
@@ -18,6 +19,7 @@ enum kt_proof {
     KT_PROOF_SIGNATURE = 1, /* CertificateVerify: it holds the key of its leaf */
     KT_PROOF_CHAIN = 2,     /* the owner accepted the chain */
     KT_PROOF_FINISHED = 4,  /* Finished: it saw the same handshake */
+    KT_PROOF_RESUMED = 8,   /* it holds the secret of a session that the gate let pass, with all that proves */
 };
 
 /* A name of at most 255 bytes by value. */
@@ -67,6 +69,12 @@ struct kt_hs_work {
     uint8_t cookie[KT_COOKIE_LEN]; /* server: the one sent */
     uint16_t retry_suite;          /* client: what HelloRetryRequest fixed */
 
+    /* Resumption: the session offered (client) or found (server); holds a reference. */
+    struct kt_session *session;
+    uint8_t binder_hash[KT_HASH_MAX]; /* server: what the binders of the hello sign */
+    uint16_t psk_index;               /* server: of the session in the hello */
+    unsigned tickets_sent;
+
     /* CertificateRequest: the client's view of the server's, and whether we sent one. */
     bool certificate_asked;
     struct kt_certificate_request request;
@@ -102,9 +110,14 @@ struct kt_hs {
     uint16_t own_scheme;
     uint16_t peer_scheme;
     bool retried;
+    bool resumed;
     struct kt_name server_name;
     struct kt_name alpn;
     struct kt_secret exporter_secret;
+
+    /* Of the sessions to come; filled when the configuration resumes. */
+    struct kt_origin origin;
+    struct kt_secret resumption_secret;
 };
 
 /* Prepares a handshake in the role of the configuration: allocates the work part, stands in the first state. */

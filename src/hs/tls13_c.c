@@ -3,6 +3,7 @@
  */
 #include "hs/auth13.h"
 #include "hs/decide.h"
+#include "hs/resume.h"
 
 static const struct kt_fault *c13_on_encrypted_extensions(struct kt_hs *hs, const struct kt_message *message,
                                                           uint8_t *next)
@@ -12,7 +13,7 @@ static const struct kt_fault *c13_on_encrypted_extensions(struct kt_hs *hs, cons
     struct kt_span name;
 
     KT_TRY(kt_encrypted_extensions_decode(message->body, hs->work->hello.seen, &extensions));
-    *next = KT_STATE_C13_WAIT_CERT_CR;
+    *next = hs->resumed ? KT_STATE_C13_WAIT_FINISHED : KT_STATE_C13_WAIT_CERT_CR;
     if ((extensions.seen & KT_EXT_BIT(ALPN)) == 0) {
         return NULL;
     }
@@ -169,21 +170,32 @@ static const struct kt_fault *c13_send_finished(struct kt_hs *hs, const struct k
     return kt_auth13_send_finished(hs);
 }
 
-/* Connected needs every proof of the server (R2). */
+/* Connected needs every proof of the server (R2): of a session, or of certificates, and always Finished. */
+static bool server_is_proven(const struct kt_hs *hs)
+{
+    const unsigned certificate = KT_PROOF_SIGNATURE | KT_PROOF_CHAIN;
+    const unsigned needed = KT_PROOF_FINISHED | (hs->resumed ? KT_PROOF_RESUMED : certificate);
+
+    return (hs->proofs & needed) == needed;
+}
+
 static const struct kt_fault *c13_application_keys(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
 {
-    const unsigned needed = KT_PROOF_SIGNATURE | KT_PROOF_CHAIN | KT_PROOF_FINISHED;
-
     (void)message;
-    if ((hs->proofs & needed) != needed) {
+    if (!server_is_proven(hs)) {
         KT_FAIL(PROOF_MISSING);
     }
+    KT_TRY(kt_resume_prepare(hs));
     *next = KT_STATE_C13_CONNECTED;
     return hs->carrier.ops->protect(hs->carrier.self, KT_SENDING, hs->suite, &hs->work->client_application, true);
 }
 
 static const struct kt_row rows[] = {
-    {KT_STATE_C13_WAIT_EE, 0, KT_MSG_ENCRYPTED_EXTENSIONS, {KT_STATE_C13_WAIT_CERT_CR}, c13_on_encrypted_extensions},
+    {KT_STATE_C13_WAIT_EE,
+     0,
+     KT_MSG_ENCRYPTED_EXTENSIONS,
+     {KT_STATE_C13_WAIT_CERT_CR, KT_STATE_C13_WAIT_FINISHED},
+     c13_on_encrypted_extensions},
     {KT_STATE_C13_WAIT_CERT_CR, 0, KT_MSG_CERTIFICATE_REQUEST, {KT_STATE_C13_WAIT_CERT}, c13_on_certificate_request},
     {KT_STATE_C13_WAIT_CERT_CR, 0, KT_MSG_CERTIFICATE, {KT_STATE_C13_WAIT_CV}, c13_on_certificate},
     {KT_STATE_C13_WAIT_CERT, 0, KT_MSG_CERTIFICATE, {KT_STATE_C13_WAIT_CV}, c13_on_certificate},

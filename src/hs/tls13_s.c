@@ -3,13 +3,15 @@
  */
 #include "hs/auth13.h"
 #include "hs/decide.h"
+#include "hs/resume.h"
 
 /* The groups, schemes and everything else a hello must hold are decided; what is left is whom to show. */
-static const struct kt_fault *choose_credential(struct kt_hs *hs, uint8_t *next)
+static const struct kt_fault *s13_choose(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
 {
     const struct kt_client_hello *hello = &hs->work->hello;
     struct kt_ask ask = {.kind = KT_ASK_CHOOSE_CREDENTIAL};
 
+    (void)message;
     if (kt_config_asks(hs->config, KT_ASK_CHOOSE_CREDENTIAL)) {
         kt_hs_describe_hello(hs, &ask);
         kt_hs_ask(hs, &ask);
@@ -36,6 +38,7 @@ static const struct kt_fault *s13_negotiate(struct kt_hs *hs, const struct kt_me
     KT_TRY(kt_decide_server13(hs->config, &work->hello, &work->choice));
     KT_TRY(adopt_choice(hs));
     kt_transcript_begin(&work->transcript, hs->suite->hash);
+    kt_resume_hash_hello(hs, &work->hello, work->hello_message);
     kt_transcript_add(&work->transcript, work->hello_message);
     if (work->choice.peer_share.len == 0) {
         *next = KT_STATE_S13_SEND_RETRY;
@@ -44,7 +47,19 @@ static const struct kt_fault *s13_negotiate(struct kt_hs *hs, const struct kt_me
     if ((work->hello.seen & KT_EXT_BIT(EARLY_DATA)) != 0) {
         hs->carrier.ops->skip_early_data(hs->carrier.self, false);
     }
-    return choose_credential(hs, next);
+    *next = KT_STATE_S13_RESUME;
+    return NULL;
+}
+
+/* With a session nobody has to be shown. */
+static const struct kt_fault *s13_resume(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
+{
+    (void)message;
+    if (kt_resume_is_offered(hs)) {
+        KT_TRY(kt_resume_find(hs));
+    }
+    *next = hs->resumed ? KT_STATE_S13_SEND_SH : KT_STATE_S13_CHOOSE;
+    return NULL;
 }
 
 static struct kt_server_hello hello_base(const struct kt_hs *hs)
@@ -147,8 +162,10 @@ static const struct kt_fault *s13_on_second_hello(struct kt_hs *hs, const struct
     }
     work->hello = second;
     work->hello_message = copy;
+    kt_resume_hash_hello(hs, &second, copy);
     kt_transcript_add(&work->transcript, copy);
-    return choose_credential(hs, next);
+    *next = KT_STATE_S13_RESUME;
+    return kt_hs_keep_name(&hs->alpn, work->choice.alpn);
 }
 
 static const struct kt_fault *s13_on_credential(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
@@ -183,6 +200,10 @@ static const struct kt_fault *s13_send_server_hello(struct kt_hs *hs, const stru
     hello.key_share.group = hs->group->id;
     hello.key_share.key = kt_span_of(share, hs->group->responder_share_len);
     hello.seen |= KT_EXT_BIT(KEY_SHARE);
+    if (hs->resumed) {
+        hello.psk_index = hs->work->psk_index;
+        hello.seen |= KT_EXT_BIT(PRE_SHARED_KEY);
+    }
     KT_TRY(kt_hs_writer(hs, 256u + hello.key_share.key.len));
     kt_server_hello_encode(&hs->work->out, &hello);
     *next = KT_STATE_S13_HANDSHAKE_KEYS;
@@ -217,14 +238,17 @@ static const struct kt_fault *s13_send_encrypted_extensions(struct kt_hs *hs, co
         extensions.alpn = kt_name_span(&hs->alpn);
         extensions.seen |= KT_EXT_BIT(ALPN);
     }
-    /* Says that the name was used (RFC 6066 section 3). */
-    if (hs->server_name.len > 0 && hs->work->choice.credential->name_count > 0 &&
+    /* Says that the name was used, which a resumption does not (RFC 6066 section 3). */
+    if (!hs->resumed && hs->server_name.len > 0 && hs->work->choice.credential->name_count > 0 &&
         kt_credential_serves(hs->work->choice.credential, kt_name_span(&hs->server_name))) {
         extensions.seen |= KT_EXT_BIT(SERVER_NAME);
     }
     KT_TRY(kt_hs_writer(hs, 64u + hs->alpn.len));
     kt_encrypted_extensions_encode(&hs->work->out, &extensions);
     *next = hs->config->client_auth == KT_CLIENT_AUTH_NONE ? KT_STATE_S13_SEND_CERT : KT_STATE_S13_SEND_CR;
+    if (hs->resumed) {
+        *next = KT_STATE_S13_SEND_FINISHED;
+    }
     return NULL;
 }
 
@@ -342,13 +366,20 @@ static const struct kt_fault *s13_on_verified(struct kt_hs *hs, const struct kt_
     return NULL;
 }
 
-/* A client is proven by Finished, and by its certificate where it showed one or had to (R2). */
+/* A client is proven by Finished, and by its certificate where it showed one or had to, now or when the session began
+ * (R2). */
 static bool client_is_proven(const struct kt_hs *hs)
 {
     const unsigned certificate = KT_PROOF_SIGNATURE | KT_PROOF_CHAIN;
     bool must = hs->config->client_auth == KT_CLIENT_AUTH_REQUIRE || hs->work->peer.chain_len > 0;
 
-    return (hs->proofs & KT_PROOF_FINISHED) != 0 && (!must || (hs->proofs & certificate) == certificate);
+    if ((hs->proofs & KT_PROOF_FINISHED) == 0) {
+        return false;
+    }
+    if (hs->resumed) {
+        return (hs->proofs & KT_PROOF_RESUMED) != 0 && (!must || hs->origin.authenticated);
+    }
+    return !must || (hs->proofs & certificate) == certificate;
 }
 
 static const struct kt_fault *s13_on_finished(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
@@ -358,27 +389,56 @@ static const struct kt_fault *s13_on_finished(struct kt_hs *hs, const struct kt_
         KT_FAIL(PROOF_MISSING);
     }
     kt_transcript_add(&hs->work->transcript, message->whole);
-    *next = KT_STATE_S13_CONNECTED;
+    KT_TRY(kt_resume_prepare(hs));
+    *next = KT_STATE_S13_TICKETS;
     return hs->carrier.ops->protect(hs->carrier.self, KT_RECEIVING, hs->suite, &hs->work->client_application, true);
 }
 
+/* Tickets are useless to a client that does not resume by psk_dhe_ke (section 4.3.9). */
+static bool wants_ticket(const struct kt_hs *hs)
+{
+    return hs->config->resumes && hs->work->tickets_sent < hs->config->resumption.tickets &&
+           kt_resume_takes_tickets(hs) && kt_resume_ticket_seconds(hs) > 0;
+}
+
+/* The arena must stay until the last ticket is out, so the next is begun, and the rest is reached, from here. */
+static const struct kt_fault *s13_tickets(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
+{
+    (void)message;
+    *next = KT_STATE_S13_SEND_NST;
+    if (!wants_ticket(hs)) {
+        kt_secret_wipe(&hs->resumption_secret);
+        *next = KT_STATE_S13_CONNECTED;
+    }
+    return NULL;
+}
+
+static const struct kt_fault *s13_send_ticket(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
+{
+    (void)message;
+    *next = KT_STATE_S13_TICKETS;
+    return kt_resume_send_ticket(hs, kt_resume_ticket_seconds(hs));
+}
+
 static const struct kt_row rows[] = {
-    {KT_STATE_S13_NEGOTIATE,
-     0,
-     KT_ON_GO,
-     {KT_STATE_S13_SEND_SH, KT_STATE_S13_ASK_CREDENTIAL, KT_STATE_S13_SEND_RETRY},
-     s13_negotiate},
+    {KT_STATE_S13_NEGOTIATE, 0, KT_ON_GO, {KT_STATE_S13_RESUME, KT_STATE_S13_SEND_RETRY}, s13_negotiate},
     {KT_STATE_S13_SEND_RETRY, 0, KT_ON_GO, {KT_STATE_S13_RETRY_CCS}, s13_send_retry},
     {KT_STATE_S13_RETRY_CCS, 0, KT_ON_GO, {KT_STATE_S13_WAIT_CH2}, s13_retry_ccs},
     {KT_STATE_S13_WAIT_CH2,
      KT_ROW_LAST_IN_RECORD | KT_ROW_HASH_SELF,
      KT_MSG_CLIENT_HELLO,
-     {KT_STATE_S13_SEND_SH, KT_STATE_S13_ASK_CREDENTIAL},
+     {KT_STATE_S13_RESUME},
      s13_on_second_hello},
+    {KT_STATE_S13_RESUME, 0, KT_ON_GO, {KT_STATE_S13_SEND_SH, KT_STATE_S13_CHOOSE}, s13_resume},
+    {KT_STATE_S13_CHOOSE, 0, KT_ON_GO, {KT_STATE_S13_SEND_SH, KT_STATE_S13_ASK_CREDENTIAL}, s13_choose},
     {KT_STATE_S13_ASK_CREDENTIAL, 0, KT_ON_ANSWER, {KT_STATE_S13_SEND_SH}, s13_on_credential},
     {KT_STATE_S13_SEND_SH, 0, KT_ON_GO, {KT_STATE_S13_HANDSHAKE_KEYS}, s13_send_server_hello},
     {KT_STATE_S13_HANDSHAKE_KEYS, 0, KT_ON_GO, {KT_STATE_S13_SEND_EE}, s13_handshake_keys},
-    {KT_STATE_S13_SEND_EE, 0, KT_ON_GO, {KT_STATE_S13_SEND_CERT, KT_STATE_S13_SEND_CR}, s13_send_encrypted_extensions},
+    {KT_STATE_S13_SEND_EE,
+     0,
+     KT_ON_GO,
+     {KT_STATE_S13_SEND_CERT, KT_STATE_S13_SEND_CR, KT_STATE_S13_SEND_FINISHED},
+     s13_send_encrypted_extensions},
     {KT_STATE_S13_SEND_CR, 0, KT_ON_GO, {KT_STATE_S13_SEND_CERT}, s13_send_certificate_request},
     {KT_STATE_S13_SEND_CERT, 0, KT_ON_GO, {KT_STATE_S13_SIGN}, s13_send_certificate},
     {KT_STATE_S13_SIGN, 0, KT_ON_GO, {KT_STATE_S13_ASK_SIGN}, s13_sign},
@@ -400,7 +460,9 @@ static const struct kt_row rows[] = {
     {KT_STATE_S13_WAIT_FINISHED,
      KT_ROW_LAST_IN_RECORD | KT_ROW_HASH_SELF,
      KT_MSG_FINISHED,
-     {KT_STATE_S13_CONNECTED},
+     {KT_STATE_S13_TICKETS},
      s13_on_finished},
+    {KT_STATE_S13_TICKETS, 0, KT_ON_GO, {KT_STATE_S13_SEND_NST, KT_STATE_S13_CONNECTED}, s13_tickets},
+    {KT_STATE_S13_SEND_NST, KT_ROW_FLIGHT_ENDS | KT_ROW_NO_HASH, KT_ON_GO, {KT_STATE_S13_TICKETS}, s13_send_ticket},
 };
 const struct kt_table kt_table_tls13_server = {"tls13_server", rows, KT_COUNT_OF(rows)};

@@ -112,6 +112,21 @@ void kt_finished_value(const struct kt_hash *hash, const struct kt_secret *base,
     kt_secret_wipe(&key);
 }
 
+void kt_psk_binder(const struct kt_hash *hash, struct kt_span psk, struct kt_span label, struct kt_span transcript,
+                   uint8_t *out)
+{
+    uint8_t nothing[KT_HASH_MAX];
+    struct kt_secret early = {.len = hash->len};
+    struct kt_secret base;
+
+    kt_hkdf_extract(hash, kt_span_of(NULL, 0), psk, early.b);
+    hash_of(hash, kt_span_of(NULL, 0), nothing);
+    derive(hash, &early, label, kt_span_of(nothing, hash->len), &base);
+    kt_finished_value(hash, &base, transcript, out);
+    kt_secret_wipe(&early);
+    kt_secret_wipe(&base);
+}
+
 void kt_exporter13(const struct kt_hash *hash, const struct kt_secret *exporter_secret, struct kt_span label,
                    struct kt_span context, uint8_t *out, size_t len)
 {

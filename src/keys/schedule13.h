@@ -49,6 +49,13 @@ void kt_traffic_secret_next(const struct kt_hash *hash, struct kt_secret *secret
 void kt_finished_value(const struct kt_hash *hash, const struct kt_secret *base, struct kt_span transcript,
                        uint8_t *out);
 
+/*
+ * The proof that a client holds a PSK (section 4.3.11.2): hash->len bytes over the hash of the hello without binders.
+ * `label` is "res binder", "ext binder" or "imp binder" (RFC 9258).
+ */
+void kt_psk_binder(const struct kt_hash *hash, struct kt_span psk, struct kt_span label, struct kt_span transcript,
+                   uint8_t *out);
+
 /* Section 7.5. len at most KT_EXPORT_HASHES_MAX hash lengths; label at most 249 bytes: the caller has
  * checked. */
 void kt_exporter13(const struct kt_hash *hash, const struct kt_secret *exporter_secret, struct kt_span label,

@@ -48,6 +48,15 @@ void kt_transcript_hash(const struct kt_transcript *t, uint8_t *out)
     kt_wipe(&copy, sizeof copy);
 }
 
+void kt_transcript_hash_with(const struct kt_transcript *t, struct kt_span more, uint8_t *out)
+{
+    struct kt_hash_state copy = t->state;
+
+    t->hash->update(&copy, more.p, more.len);
+    t->hash->final(&copy, out);
+    kt_wipe(&copy, sizeof copy);
+}
+
 void kt_transcript_wipe(struct kt_transcript *t)
 {
     kt_wipe(t, sizeof *t);

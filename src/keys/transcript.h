@@ -24,6 +24,8 @@ void kt_transcript_begin(struct kt_transcript *t, const struct kt_hash *hash);
 void kt_transcript_retry(struct kt_transcript *t);
 /* The hash of all messages until now: hash->len bytes. */
 void kt_transcript_hash(const struct kt_transcript *t, uint8_t *out);
+/* The same as if `more` had been added; nothing is. After begin. */
+void kt_transcript_hash_with(const struct kt_transcript *t, struct kt_span more, uint8_t *out);
 void kt_transcript_wipe(struct kt_transcript *t);
 
 #endif

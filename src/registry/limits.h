@@ -23,6 +23,10 @@ enum {
     KT_COOKIE_LEN = 32,         /* ours */
     KT_EXPORT_HASHES_MAX = 255, /* RFC 5869 */
 
+    KT_SESSION_SECONDS_MAX = 604800, /* 7 days: RFC 9846 section 4.7.1, tickets and lineages alike */
+    KT_TICKETS_MAX = 8,              /* tickets after one handshake */
+    KT_PSK_TRIES = 4,                /* identities of a ClientHello that are looked at */
+
     KT_RX_BUFFER = 17408, /* one record of the longest kind, and room for short ones behind it */
     KT_TX_BUFFER = 33792, /* two full records */
 

@@ -52,7 +52,9 @@ struct kt_config {
     size_t padding;
     size_t chain_limit;
     enum kt_client_auth client_auth;
-    unsigned asks; /* 1u << enum kt_ask_kind */
+    unsigned asks;                   /* 1u << enum kt_ask_kind */
+    struct kt_resumption resumption; /* its context lies behind the configuration; holds a reference of the ring */
+    bool resumes;
     bool strict_names;
     bool grease;
     bool keylog;

@@ -108,6 +108,17 @@ static inline const struct kt_suite *kt_crypto_suite(const struct kt_crypto *cry
     return *suite;
 }
 
+/* For digests that are not of the protocol's choice; NULL when no suite brings it. */
+static inline const struct kt_hash *kt_crypto_sha256(const struct kt_crypto *crypto)
+{
+    for (const struct kt_suite *const *suite = crypto->suites; *suite != NULL; suite++) {
+        if ((*suite)->hash->len == 32) {
+            return (*suite)->hash;
+        }
+    }
+    return NULL;
+}
+
 static inline const struct kt_group *kt_crypto_group(const struct kt_crypto *crypto, uint16_t id)
 {
     const struct kt_group *const *group = crypto->groups;

@@ -121,6 +121,7 @@ static void watch(void *user, const struct kt_conn *conn, const struct kt_notice
         seen[role].states++;
         break;
     case KT_NOTICE_ALERT:
+    case KT_NOTICE_SESSION:
         break;
     }
 }

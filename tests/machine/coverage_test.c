@@ -160,6 +160,45 @@ static void key_updates_and_a_ticket(void **user)
     tap_close(&tap);
 }
 
+static struct test_env ring_env;
+static struct kt_ticket_ring *ring;
+static struct kt_session *kept;
+
+static void resumption(struct kt_builder *b)
+{
+    struct kt_resumption r = kt_resumption_default();
+
+    r.ring = ring;
+    assert_null(kt_builder_resumption(b, &r));
+}
+
+static void keep(void *user, const struct kt_conn *conn, const struct kt_notice *notice)
+{
+    record(user, conn, notice);
+    if (notice->kind == KT_NOTICE_SESSION && kept == NULL) {
+        kept = kt_session_ref(notice->u.session);
+    }
+}
+
+static void tickets_and_a_resumption(void **user)
+{
+    const struct loop_setup setup = {.observer = keep, .client = resumption, .server = resumption};
+
+    (void)user;
+    test_env_init(&ring_env);
+    assert_null(kt_ticket_ring_new(&ring_env.env, NULL, &ring));
+    loop_open(&l, &setup);
+    loop_handshake(&l);
+    l.session = kept;
+    loop_hang_up(&l);
+    assert_null(loop_connect(&l, &setup));
+    loop_handshake(&l);
+    assert_true(kt_conn_facts(l.server).resumed);
+    kt_session_unref(kept);
+    loop_close(&l);
+    kt_ticket_ring_unref(ring);
+}
+
 static bool taken(const struct kt_row *row, uint8_t next)
 {
     if (kt_state_kind(row->state) == KT_STATE_IS_REST) {
@@ -220,6 +259,7 @@ int main(void)
         cmocka_unit_test(asked_for_the_credential),
         cmocka_unit_test(asked_for_the_credential_after_a_retry),
         cmocka_unit_test(key_updates_and_a_ticket),
+        cmocka_unit_test(tickets_and_a_resumption),
         cmocka_unit_test(every_row_was_taken_to_every_state_it_declares),
         cmocka_unit_test(nothing_moved_where_no_row_leads),
     };

@@ -38,7 +38,7 @@ struct kt_credential *loop_credential(struct loop *l, uint8_t key_kind, const ch
     return credential;
 }
 
-static struct kt_config *build(struct loop *l, enum kt_role role, const struct loop_setup *setup)
+struct kt_config *loop_build(struct loop *l, enum kt_role role, const struct loop_setup *setup)
 {
     void (*more)(struct kt_builder * b) = role == KT_CLIENT ? setup->client : setup->server;
     struct kt_config *config = NULL;
@@ -75,14 +75,15 @@ void loop_configure(struct loop *l, const struct loop_setup *setup)
     }
     kt_toy_seed(1);
     kt_toy_fail_at(0);
-    l->client_config = build(l, KT_CLIENT, setup);
-    l->server_config = build(l, KT_SERVER, setup);
+    l->client_config = loop_build(l, KT_CLIENT, setup);
+    l->server_config = loop_build(l, KT_SERVER, setup);
 }
 
 const struct kt_fault *loop_connect(struct loop *l, const struct loop_setup *setup)
 {
     const char *name = setup->server_name != NULL ? setup->server_name : "server.example";
-    struct kt_conn_options options = {.server_name = {(const uint8_t *)name, strlen(name)}, .owner = l};
+    struct kt_conn_options options = {
+        .server_name = {(const uint8_t *)name, strlen(name)}, .session = l->session, .owner = l};
     const struct kt_fault *fault = kt_conn_new(l->client_config, &options, &l->client);
 
     options.server_name = (struct kt_span){NULL, 0};
@@ -95,10 +96,18 @@ void loop_open(struct loop *l, const struct loop_setup *setup)
     assert_null(loop_connect(l, setup));
 }
 
-void loop_close(struct loop *l)
+void loop_hang_up(struct loop *l)
 {
     kt_conn_free(l->client);
     kt_conn_free(l->server);
+    l->client = l->server = NULL;
+    l->client_fault = l->server_fault = NULL;
+    l->up.len = l->down.len = 0;
+}
+
+void loop_close(struct loop *l)
+{
+    loop_hang_up(l);
     kt_config_unref(l->client_config);
     kt_config_unref(l->server_config);
     assert_int_equal(l->env.live, 0);

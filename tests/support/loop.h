@@ -29,7 +29,8 @@ struct loop {
     struct test_env env;
     struct kt_config *client_config, *server_config;
     struct kt_conn *client, *server;
-    struct loop_wire up, down; /* to the server, to the client */
+    struct kt_session *session; /* for the next client; the test's */
+    struct loop_wire up, down;  /* to the server, to the client */
     loop_filter *filter;
     void *filter_user;
     size_t chunk;                                       /* deliver at most this many bytes at once; 0: all */
@@ -57,6 +58,10 @@ void loop_open(struct loop *l, const struct loop_setup *setup);
 void loop_configure(struct loop *l, const struct loop_setup *setup);
 const struct kt_fault *loop_connect(struct loop *l, const struct loop_setup *setup);
 void loop_close(struct loop *l);
+/* A configuration more, for a test that changes l->client_config or l->server_config. */
+struct kt_config *loop_build(struct loop *l, enum kt_role role, const struct loop_setup *setup);
+/* Frees both connections: loop_connect may make others. */
+void loop_hang_up(struct loop *l);
 
 /* Answers the open ask of a connection, if there is one, with the toy's means. True when it did. */
 bool loop_answer(struct loop *l, struct kt_conn *conn);

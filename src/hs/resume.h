@@ -1,0 +1,42 @@
+/*
+ * resume.h - sessions in the handshake of TLS 1.3: offering, finding, proving and making them (RFC 9846 sections
+ * 4.3.11 and 4.7.1).
+ */
+#ifndef KT_RESUME_H
+#define KT_RESUME_H
+
+#include "hs/hs.h"
+
+/* Client: puts the session into the hello (again, after a HelloRetryRequest), if the gate allows it now. */
+KT_MUST_USE const struct kt_fault *kt_resume_offer(struct kt_hs *hs);
+/* Client: computes the binder of the hello just written and puts it in its place. */
+void kt_resume_bind(struct kt_hs *hs);
+/* Client: takes the server's word which session is resumed. PSK_INDEX_WRONG, PSK_HASH_WRONG. */
+KT_MUST_USE const struct kt_fault *kt_resume_accept(struct kt_hs *hs, uint16_t index);
+/* Client: the server did not resume: nothing is left of the offer. */
+void kt_resume_forget(struct kt_hs *hs);
+
+/* Server: whether the hello offers sessions that we may look at. */
+bool kt_resume_is_offered(const struct kt_hs *hs);
+/* Server: whether the client could use a ticket. */
+bool kt_resume_takes_tickets(const struct kt_hs *hs);
+/* Server: hashes the hello as far as binders cover it; before the transcript takes the hello. */
+void kt_resume_hash_hello(struct kt_hs *hs, const struct kt_client_hello *hello, struct kt_span message);
+/* Server: the first session offered that opens and passes the gate, proven by its binder, becomes the one of this
+ * handshake; hs->resumed tells. PSK_BINDER_WRONG, MEMORY_SPENT. */
+KT_MUST_USE const struct kt_fault *kt_resume_find(struct kt_hs *hs);
+
+/* The PSK of this handshake; empty when there is none. */
+struct kt_span kt_resume_psk(const struct kt_hs *hs);
+
+/* At the end, both sides: the resumption secret and the origin of the sessions to come. The transcript ends with the
+ * client's Finished. */
+KT_MUST_USE const struct kt_fault *kt_resume_prepare(struct kt_hs *hs);
+/* Server: how many seconds a ticket issued now may live; 0: none is worth issuing. */
+uint32_t kt_resume_ticket_seconds(const struct kt_hs *hs);
+/* Server: writes the next NewSessionTicket. */
+KT_MUST_USE const struct kt_fault *kt_resume_send_ticket(struct kt_hs *hs, uint32_t seconds);
+/* Client: makes a session of a ticket and tells the observer. */
+KT_MUST_USE const struct kt_fault *kt_resume_take_ticket(struct kt_hs *hs, const struct kt_new_session_ticket *ticket);
+
+#endif
