@@ -68,6 +68,20 @@ struct kt_policy {
 KT_API extern const struct kt_policy kt_policy_2026_modern;
 
 /*
+ * The same algorithms in an order for partners with older software and certificates: the NIST curves before
+ * X25519, RSA before ECDSA before Ed25519. Nothing in it is weaker than what the default allows.
+ */
+KT_API extern const struct kt_policy kt_policy_2026_compatible;
+
+/*
+ * A policy of the library by its name: "2026-modern" is that one for ever, "modern" the newest of that name. Case
+ * does not matter. NULL when there is none. kt_policy_at counts them from 0, the newest of a name before older ones;
+ * NULL behind the last. Constants. Any thread.
+ */
+KT_API const struct kt_policy *kt_policy_named(const char *name);
+KT_API const struct kt_policy *kt_policy_at(size_t index);
+
+/*
  * The names people write in options and logs: the IANA names ("TLS_AES_128_GCM_SHA256", "x25519",
  * "ecdsa_secp256r1_sha256"). *_name never returns NULL ("unknown"); *_named returns 0 for a name it does not
  * know; case does not matter, and for suites "AES-128-GCM" style short forms are understood, for groups
@@ -77,6 +91,7 @@ KT_API const char *kt_version_name(uint16_t version);
 KT_API const char *kt_suite_name(uint16_t suite);
 KT_API const char *kt_group_name(uint16_t group);
 KT_API const char *kt_scheme_name(uint16_t scheme);
+KT_API uint16_t kt_version_named(const char *name);
 KT_API uint16_t kt_suite_named(const char *name);
 KT_API uint16_t kt_group_named(const char *name);
 KT_API uint16_t kt_scheme_named(const char *name);
