@@ -40,6 +40,7 @@ struct kt_builder {
     struct kt_lifetime lifetime;
     size_t padding;
     size_t chain_limit;
+    unsigned min_curve_bits; /* of a user policy; 0: none */
     unsigned key_shares;
     unsigned asks;
     enum kt_role role;
