@@ -33,6 +33,13 @@ KT_API void kt_builder_free(struct kt_builder *b);
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_policy(struct kt_builder *b, const struct kt_policy *policy);
 
 /*
+ * Replaces all lists and the lifetime by those of a user policy (kt_policy_parse). The lists that it has itself are
+ * taken at their word, as by the calls below; those of the policy it is based on as by kt_builder_policy.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_builder_user_policy(struct kt_builder *b,
+                                                                 const struct kt_user_policy *policy);
+
+/*
  * Replace one list, most preferred first. Numbers of policy.h; at most 32 each. kt_builder_build refuses an
  * empty list, a number twice and a number that cannot be used: CONFIG_SUITES, CONFIG_GROUPS, CONFIG_SCHEMES.
  * `schemes` is for CertificateVerify, `cert_schemes` for signatures in chains.
@@ -78,7 +85,8 @@ KT_API void kt_builder_client_auth(struct kt_builder *b, enum kt_client_auth mod
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_authorities(struct kt_builder *b, const struct kt_span *names,
                                                                  size_t n);
 
-/* The key-lifetime contract of all connections. */
+/* The key-lifetime contract of all connections. Refused by kt_builder_build (CONFIG_LIFETIME): a limit in seconds that
+ * min_gap_ms would never let be kept, and a peer_budget out of range. */
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_lifetime(struct kt_builder *b, const struct kt_lifetime *lifetime);
 
 /* Pads the content of each protected record to a multiple of this many bytes (RFC 9846 section 5.4), as far as

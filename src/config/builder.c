@@ -119,6 +119,29 @@ const struct kt_fault *kt_builder_policy(struct kt_builder *b, const struct kt_p
         kt_builder_blame(b, "policy", 0);
         KT_FAIL(USAGE_ARGUMENT);
     }
+    next.min_curve_bits = 0;
+    *b = next;
+    return NULL;
+}
+
+static bool keep_own(struct kt_wanted *list, const struct kt_policy_ids *own)
+{
+    return own->count == 0 || keep(list, own->ids, own->count, true);
+}
+
+const struct kt_fault *kt_builder_user_policy(struct kt_builder *b, const struct kt_user_policy *policy)
+{
+    struct kt_builder next = *b;
+
+    if (policy == NULL || kt_builder_policy(&next, policy->based_on) != NULL ||
+        !keep_own(&next.versions, &policy->versions) || !keep_own(&next.suites, &policy->suites) ||
+        !keep_own(&next.groups, &policy->groups) || !keep_own(&next.schemes, &policy->schemes) ||
+        !keep_own(&next.cert_schemes, &policy->cert_schemes)) {
+        kt_builder_blame(b, "policy", 0);
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    next.lifetime = policy->lifetime;
+    next.min_curve_bits = policy->min_curve_bits;
     *b = next;
     return NULL;
 }

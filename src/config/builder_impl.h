@@ -40,6 +40,7 @@ struct kt_builder {
     struct kt_lifetime lifetime;
     size_t padding;
     size_t chain_limit;
+    unsigned min_curve_bits; /* of a user policy; 0: none */
     unsigned key_shares;
     struct kt_resumption resumption; /* its context is session_context; holds a reference of the ring */
     uint8_t session_context[KT_NAME_MAX];

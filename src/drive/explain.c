@@ -42,6 +42,7 @@ static const struct advice for_reasons[] = {
     {KT_REASON_LIFETIME_EPOCHS_SPENT, "open a new connection"},
     {KT_REASON_CONFIG_CREDENTIAL_MISSING, "give a certificate and its key"},
     {KT_REASON_CONFIG_CREDENTIAL_UNUSABLE, "allow a signature scheme that fits the key of the certificate"},
+    {KT_REASON_POLICY_MALFORMED, "keyturn policy prints a policy in the form that is understood"},
     {KT_REASON_CONFIG_SERVER_NAME, "give a host name in ASCII (xn-- form) or an IP address"},
     {KT_REASON_KEY_PASSWORD_WRONG, "give the right password of the key"},
     {KT_REASON_KEY_MISMATCH, "give the key that belongs to the first certificate of the file"},

@@ -26,8 +26,8 @@ struct job {
 struct kt_verify kt_verify_default(void)
 {
     return (struct kt_verify){
-        .min_rsa_bits = 2048,
-        .min_curve_bits = 256,
+        .min_rsa_bits = KT_RSA_BITS_MIN,
+        .min_curve_bits = KT_CURVE_BITS_MIN,
         .max_depth = 10,
         .max_checks = 64,
     };
@@ -56,7 +56,7 @@ static const struct kt_fault *check_key(const struct kt_verify *how, const X509 
         if (bits < how->min_rsa_bits) {
             return kt_pki_cause(KT_FAULT(CERTIFICATE_KEY_WEAK));
         }
-        if (bits > KT_PKI_RSA_BITS_MAX || !exponent_is_short(key)) {
+        if (bits > KT_RSA_BITS_MAX || !exponent_is_short(key)) {
             return kt_pki_cause(KT_FAULT(CERTIFICATE_KEY_UNSUPPORTED));
         }
         return NULL;

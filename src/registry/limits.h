@@ -19,6 +19,10 @@ enum {
     KT_KEY_SHARES_MAX = 4,      /* shares a client sends */
     KT_SHARE_MAX = 1568,        /* longest key share: ML-KEM-1024, RFC 10024 */
     KT_CHAIN_MAX = 16,          /* certificates of a chain */
+    KT_RSA_BITS_MIN = 2048,     /* of own keys, and of those of peers unless a policy asks for more */
+    KT_RSA_BITS_MAX = 8192,     /* KT_SIGNATURE_MAX; and more costs an attacker less than us */
+    KT_CURVE_BITS_MIN = 256,    /* likewise */
+    KT_CURVE_BITS_MAX = 521,    /* P-521 */
     KT_SIGNATURE_MAX = 1024,    /* RSA-8192 */
     KT_COOKIE_LEN = 32,         /* ours */
     KT_EXPORT_HASHES_MAX = 255, /* RFC 5869 */

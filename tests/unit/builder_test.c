@@ -302,6 +302,79 @@ static void a_policy_that_cannot_be_kept_changes_nothing(void **state)
     kt_config_unref(config);
 }
 
+static void a_user_policy_is_taken_at_its_word(void **state)
+{
+    struct fixture *f = *state;
+    struct kt_user_policy policy = kt_policy_user(&kt_policy_2026_compatible);
+    struct kt_config *config;
+
+    policy.suites = (struct kt_policy_ids){{KT_SUITE_AES_256_GCM_SHA384}, 1};
+    policy.lifetime.sending.max_records = 9;
+    expect_success(kt_builder_user_policy(f->client, &policy));
+    config = build(f->client);
+    assert_int_equal(config->suite_count, 1);
+    assert_int_equal(config->suites[0]->id, KT_SUITE_AES_256_GCM_SHA384);
+    assert_int_equal(config->groups[0]->id, KT_GROUP_SECP256R1);
+    assert_int_equal(config->lifetime.sending.max_records, 9);
+    kt_config_unref(config);
+
+    policy.groups = (struct kt_policy_ids){{KT_GROUP_X25519, 0xeeee}, 2};
+    expect_success(kt_builder_user_policy(f->client, &policy));
+    expect_refused(f->client, CONFIG_GROUPS, "groups 2");
+    policy.versions = (struct kt_policy_ids){{KT_TLS_1_3, KT_TLS_1_2}, 2};
+    expect_success(kt_builder_user_policy(f->client, &policy));
+    expect_refused(f->client, CONFIG_VERSIONS, "versions 2");
+}
+
+static void a_user_policy_that_cannot_be_kept_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct kt_user_policy policy = kt_policy_user(NULL);
+
+    assert_ptr_equal(policy.based_on, &kt_policy_2026_modern);
+    policy.groups = (struct kt_policy_ids){{KT_GROUP_SECP384R1}, 1};
+    policy.cert_schemes.count = KT_POLICY_LIST_MAX + 1;
+    expect_fault(kt_builder_user_policy(f->client, &policy), USAGE_ARGUMENT, INTERNAL_ERROR);
+    assert_string_equal(kt_builder_field(f->client), "policy");
+    policy.cert_schemes.count = 0;
+    policy.based_on = NULL;
+    expect_fault(kt_builder_user_policy(f->client, &policy), USAGE_ARGUMENT, INTERNAL_ERROR);
+    expect_fault(kt_builder_user_policy(f->client, NULL), USAGE_ARGUMENT, INTERNAL_ERROR);
+    assert_int_equal(f->client->groups.count, 4);
+}
+
+/* No peer could show a key that is long enough and can sign. */
+static void some_scheme_must_have_keys_that_are_long_enough(void **state)
+{
+    static const struct {
+        uint16_t scheme;
+        unsigned longest;
+    } cases[] = {{KT_SCHEME_ED25519, 256},
+                 {KT_SCHEME_ECDSA_SECP256R1_SHA256, 256},
+                 {KT_SCHEME_ECDSA_SECP384R1_SHA384, 384},
+                 {KT_SCHEME_ECDSA_SECP521R1_SHA512, 521}};
+    struct fixture *f = *state;
+    struct kt_user_policy policy = kt_policy_user(NULL);
+
+    for (size_t i = 0; i < KT_COUNT_OF(cases); i++) {
+        policy.schemes = (struct kt_policy_ids){{cases[i].scheme}, 1};
+        policy.min_curve_bits = cases[i].longest;
+        expect_success(kt_builder_user_policy(f->client, &policy));
+        kt_config_unref(build(f->client));
+        policy.min_curve_bits++;
+        expect_success(kt_builder_user_policy(f->client, &policy));
+        expect_refused(f->client, CONFIG_SCHEMES, "min_curve_bits");
+    }
+    policy.schemes = (struct kt_policy_ids){{KT_SCHEME_ED25519, KT_SCHEME_RSA_PSS_PSS_SHA256}, 2};
+    expect_success(kt_builder_user_policy(f->client, &policy));
+    kt_config_unref(build(f->client));
+    expect_success(kt_builder_schemes(f->client, &cases[0].scheme, 1));
+    expect_refused(f->client, CONFIG_SCHEMES, "min_curve_bits");
+    expect_success(kt_builder_policy(f->client, &kt_policy_2026_modern));
+    expect_success(kt_builder_schemes(f->client, &cases[0].scheme, 1));
+    kt_config_unref(build(f->client));
+}
+
 static void key_shares_are_of_listed_groups(void **state)
 {
     struct fixture *f = *state;
@@ -499,6 +572,25 @@ static void the_peer_s_budget_is_1_to_65535(void **state)
     assert_string_equal(kt_builder_field(f->client), "lifetime");
 }
 
+static void the_gap_lets_every_limit_in_seconds_be_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct kt_lifetime lifetime = kt_lifetime_default();
+
+    lifetime.min_gap_ms = 3000;
+    lifetime.sending.max_seconds = 3;
+    lifetime.receiving.max_seconds = 0;
+    expect_success(kt_builder_lifetime(f->client, &lifetime));
+    kt_config_unref(build(f->client));
+    lifetime.min_gap_ms = 3001;
+    expect_success(kt_builder_lifetime(f->client, &lifetime));
+    expect_refused(f->client, CONFIG_LIFETIME, "lifetime.min_gap_ms");
+    lifetime.sending.max_seconds = UINT32_MAX;
+    lifetime.receiving.max_seconds = 3;
+    expect_success(kt_builder_lifetime(f->client, &lifetime));
+    expect_refused(f->client, CONFIG_LIFETIME, "lifetime.min_gap_ms");
+}
+
 static void padding_is_at_most_one_record(void **state)
 {
     struct fixture *f = *state;
@@ -651,6 +743,9 @@ int main(void)
         TEST(what_a_policy_wishes_and_nobody_has_is_left_out),
         TEST(a_policy_needs_tls13),
         TEST(a_policy_that_cannot_be_kept_changes_nothing),
+        TEST(a_user_policy_is_taken_at_its_word),
+        TEST(a_user_policy_that_cannot_be_kept_changes_nothing),
+        TEST(some_scheme_must_have_keys_that_are_long_enough),
         TEST(key_shares_are_of_listed_groups),
         TEST(alpn_is_kept_as_on_the_wire),
         TEST(alpn_names_have_1_to_255_bytes_and_differ),
@@ -663,6 +758,7 @@ int main(void)
         TEST(a_credential_that_fits_no_scheme_is_named),
         TEST(there_are_at_most_32_credentials),
         TEST(the_peer_s_budget_is_1_to_65535),
+        TEST(the_gap_lets_every_limit_in_seconds_be_kept),
         TEST(padding_is_at_most_one_record),
         TEST(the_chain_limit_is_1_kib_to_1_mib),
         TEST(an_environment_has_all_functions),
