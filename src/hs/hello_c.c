@@ -168,6 +168,7 @@ static void offer_lists(struct kt_hs *hs)
         hello->alpn = config->alpn;
         hello->seen |= KT_EXT_BIT(ALPN);
     }
+    hello->seen |= config->staple ? KT_EXT_BIT(STATUS_REQUEST) : 0;
 }
 
 static const struct kt_fault *write_hello(struct kt_hs *hs)
