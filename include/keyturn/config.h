@@ -97,6 +97,10 @@ KT_API KT_MUST_USE const struct kt_fault *kt_builder_padding(struct kt_builder *
  * tolerant. Default true. */
 KT_API void kt_builder_grease(struct kt_builder *b, bool on);
 
+/* Client: asks the server to staple an OCSP response to its certificate (RFC 6066 section 8); what comes is shown
+ * by KT_ASK_VERIFY. Default true. */
+KT_API void kt_builder_staple(struct kt_builder *b, bool on);
+
 /* The observer gets KT_NOTICE_SECRET. DANGER: whoever has these secrets reads the connections. Default false. */
 KT_API void kt_builder_danger_keylog(struct kt_builder *b, bool on);
 

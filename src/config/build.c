@@ -313,6 +313,7 @@ static const struct kt_fault *fill(struct kt_builder *b, struct kt_config *confi
     config->grease = b->grease;
     config->keylog = b->keylog;
     config->cookie = b->cookie;
+    config->staple = b->staple;
     KT_TRY(take_algorithms(b, config));
     KT_TRY(take_schemes(b, config));
     KT_TRY(take_key_shares(b, config));

@@ -53,6 +53,7 @@ const struct kt_fault *kt_builder_new(enum kt_role role, const struct kt_env *en
         .key_shares = 1,
         .grease = true,
         .cookie = true,
+        .staple = true,
     };
     *out = b;
     return kt_builder_policy(b, &kt_policy_2026_modern);
@@ -289,6 +290,11 @@ const struct kt_fault *kt_builder_padding(struct kt_builder *b, size_t multiple)
 void kt_builder_grease(struct kt_builder *b, bool on)
 {
     b->grease = on;
+}
+
+void kt_builder_staple(struct kt_builder *b, bool on)
+{
+    b->staple = on;
 }
 
 void kt_builder_danger_keylog(struct kt_builder *b, bool on)

@@ -52,6 +52,7 @@ struct kt_builder {
     bool grease;
     bool keylog;
     bool cookie;
+    bool staple;
 
     char field[32]; /* what the last fault was about */
 };

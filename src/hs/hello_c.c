@@ -169,6 +169,7 @@ static const struct kt_fault *offer_lists(struct kt_hs *hs)
         hello->alpn = config->alpn;
         hello->seen |= KT_EXT_BIT(ALPN);
     }
+    hello->seen |= config->staple ? KT_EXT_BIT(STATUS_REQUEST) : 0;
     if (hello->suites.wire.p == NULL || hello->groups.wire.p == NULL || hello->schemes.wire.p == NULL ||
         hello->versions.wire.p == NULL) {
         KT_FAIL(MEMORY_SPENT);

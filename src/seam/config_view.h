@@ -59,6 +59,7 @@ struct kt_config {
     bool grease;
     bool keylog;
     bool cookie;
+    bool staple;
 };
 
 static inline bool kt_config_asks(const struct kt_config *config, enum kt_ask_kind kind)

@@ -88,7 +88,7 @@ static void the_default_client_is_the_modern_policy(void **state)
     assert_int_equal(config->padding, 0);
     assert_int_equal(config->chain_limit, 65536);
     assert_int_equal(config->lifetime.peer_budget, kt_lifetime_default().peer_budget);
-    assert_true(config->grease && config->cookie && !config->keylog && !config->strict_names);
+    assert_true(config->grease && config->cookie && config->staple && !config->keylog && !config->strict_names);
     assert_true(kt_config_asks(config, KT_ASK_SIGN) && kt_config_asks(config, KT_ASK_VERIFY));
     assert_false(kt_config_asks(config, KT_ASK_CHOOSE_CONFIG));
     kt_config_unref(config);
@@ -120,6 +120,7 @@ static void all_switches_arrive(void **state)
     kt_builder_client_auth(f->server, KT_CLIENT_AUTH_REQUIRE);
     kt_builder_grease(f->server, false);
     kt_builder_cookie(f->server, false);
+    kt_builder_staple(f->server, false);
     kt_builder_danger_keylog(f->server, true);
     expect_success(kt_builder_lifetime(f->server, &lifetime));
     expect_success(kt_builder_padding(f->server, 512));
@@ -127,7 +128,7 @@ static void all_switches_arrive(void **state)
     expect_success(kt_builder_key_shares(f->server, 0));
     expect_success(kt_builder_ask(f->server, KT_ASK_CHOOSE_CONFIG));
     config = build(f->server);
-    assert_true(config->strict_names && config->keylog && !config->grease && !config->cookie);
+    assert_true(config->strict_names && config->keylog && !config->grease && !config->cookie && !config->staple);
     assert_int_equal(config->client_auth, KT_CLIENT_AUTH_REQUIRE);
     assert_int_equal(config->lifetime.sending.max_records, 7);
     assert_int_equal(config->padding, 512);
