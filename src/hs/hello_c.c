@@ -153,7 +153,7 @@ static const struct kt_fault *offer_lists(struct kt_hs *hs)
 
     hello->suites = suite_list(hs);
     hello->groups = group_list(hs);
-    hello->schemes = wire_list(hs, 0, config->schemes, config->scheme_count);
+    hello->schemes = wire_list(hs, hs->work->grease[3], config->schemes, config->scheme_count);
     hello->versions = wire_list(hs, hs->work->grease[2], versions, KT_COUNT_OF(versions));
     hello->seen |= KT_EXT_BIT(SUPPORTED_GROUPS) | KT_EXT_BIT(SIGNATURE_ALGORITHMS) | KT_EXT_BIT(KEY_SHARE) |
                    KT_EXT_BIT(SUPPORTED_VERSIONS);
