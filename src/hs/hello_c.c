@@ -3,6 +3,7 @@
  * to 4.2.4).
  */
 #include "hs/auth13.h"
+#include "hs/limit13.h"
 
 /* Bytes of a ClientHello beside key shares, cookie and ALPN: generous, checked by the writer. */
 enum { HELLO_ROOM = 2048 };
@@ -168,6 +169,7 @@ static void offer_lists(struct kt_hs *hs)
         hello->alpn = config->alpn;
         hello->seen |= KT_EXT_BIT(ALPN);
     }
+    kt_limit13_offer(config, hello);
 }
 
 static const struct kt_fault *write_hello(struct kt_hs *hs)
