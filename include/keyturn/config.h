@@ -93,6 +93,23 @@ KT_API KT_MUST_USE const struct kt_fault *kt_builder_lifetime(struct kt_builder 
  * the record allows. 0 or 1: none (the default). At most 16384. */
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_padding(struct kt_builder *b, size_t multiple);
 
+/*
+ * The most content one record from the peer may carry, 64 to 16384 bytes (kt_builder_build: USAGE_ARGUMENT), by
+ * record_size_limit (RFC 8449). It holds when the peer takes part; on the wire stands one more, for TLS 1.3 counts the
+ * content type, and padding counts as content. Default 16384. The extension is sent always, as RFC 8449 section 4
+ * advises, also when it asks for nothing: peers that do not know it pass over it, browsers have sent it for years, and
+ * only thus can a peer whose memory is small have its own limit respected, which we do always.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_builder_record_limit(struct kt_builder *b, size_t bytes);
+
+/*
+ * Client: asks servers that do not know record_size_limit for short records in both directions, too, by
+ * max_fragment_length (RFC 6066 section 4): 512, 1024, 2048 or 4096 bytes, 0: not asked (kt_builder_build:
+ * USAGE_ARGUMENT). Those that know both take the record limit, which is lowered to this. Default 0. A server always
+ * grants what a client asks in this way.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_builder_max_fragment(struct kt_builder *b, size_t bytes);
+
 /* Random reserved values in lists and extensions (RFC 8701) and a random order of extensions, so that servers stay
  * tolerant. Default true. */
 KT_API void kt_builder_grease(struct kt_builder *b, bool on);

@@ -238,6 +238,33 @@ static bool gap_exceeds(const struct kt_limits *limits, uint32_t gap_ms)
     return limits->max_seconds != 0 && gap_ms > (uint64_t)limits->max_seconds * 1000;
 }
 
+/* A request for short records says the same in both extensions, whichever of them the server knows. */
+static const struct kt_fault *take_record_limits(struct kt_builder *b, struct kt_config *config)
+{
+    uint8_t code = 1;
+
+    if (b->record_limit < KT_RECORD_LIMIT_MIN || b->record_limit > KT_PLAINTEXT_MAX) {
+        kt_builder_blame(b, "record_limit", 0);
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    config->record_limit = b->record_limit;
+    if (b->max_fragment == 0) {
+        return NULL;
+    }
+    while (code <= KT_FRAGMENT_CODE_MAX && b->max_fragment != kt_fragment_length(code)) {
+        code++;
+    }
+    if (b->role != KT_CLIENT || code > KT_FRAGMENT_CODE_MAX) {
+        kt_builder_blame(b, "max_fragment", 0);
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    config->fragment_code = code;
+    if (config->record_limit > b->max_fragment) {
+        config->record_limit = b->max_fragment;
+    }
+    return NULL;
+}
+
 static const struct kt_fault *take_ranges(struct kt_builder *b, struct kt_config *config)
 {
     if (b->lifetime.peer_budget < 1 || b->lifetime.peer_budget > 65535) {
@@ -257,6 +284,7 @@ static const struct kt_fault *take_ranges(struct kt_builder *b, struct kt_config
         kt_builder_blame(b, "chain_limit", 0);
         KT_FAIL(USAGE_ARGUMENT);
     }
+    KT_TRY(take_record_limits(b, config));
     config->lifetime = b->lifetime;
     config->padding = b->padding;
     config->chain_limit = b->chain_limit;

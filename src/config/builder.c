@@ -50,6 +50,7 @@ const struct kt_fault *kt_builder_new(enum kt_role role, const struct kt_env *en
         .role = role,
         .lifetime = kt_lifetime_default(),
         .chain_limit = 65536,
+        .record_limit = KT_PLAINTEXT_MAX,
         .key_shares = 1,
         .grease = true,
         .cookie = true,
@@ -284,6 +285,18 @@ const struct kt_fault *kt_builder_lifetime(struct kt_builder *b, const struct kt
 const struct kt_fault *kt_builder_padding(struct kt_builder *b, size_t multiple)
 {
     b->padding = multiple;
+    return NULL;
+}
+
+const struct kt_fault *kt_builder_record_limit(struct kt_builder *b, size_t bytes)
+{
+    b->record_limit = bytes;
+    return NULL;
+}
+
+const struct kt_fault *kt_builder_max_fragment(struct kt_builder *b, size_t bytes)
+{
+    b->max_fragment = bytes;
     return NULL;
 }
 

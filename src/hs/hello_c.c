@@ -3,6 +3,7 @@
  * to 4.2.4).
  */
 #include "hs/auth13.h"
+#include "hs/limit13.h"
 #include "hs/resume.h"
 
 /* Bytes of a ClientHello beside key shares, cookie and ALPN: generous, checked by the writer. */
@@ -170,6 +171,7 @@ static const struct kt_fault *offer_lists(struct kt_hs *hs)
         hello->seen |= KT_EXT_BIT(ALPN);
     }
     hello->seen |= config->staple ? KT_EXT_BIT(STATUS_REQUEST) : 0;
+    kt_limit13_offer(config, hello);
     if (hello->suites.wire.p == NULL || hello->groups.wire.p == NULL || hello->schemes.wire.p == NULL ||
         hello->versions.wire.p == NULL) {
         KT_FAIL(MEMORY_SPENT);

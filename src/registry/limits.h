@@ -40,6 +40,14 @@ enum {
     KT_BUDGET_NO_PROGRESS = 32,        /* empty records and warnings in a row */
     KT_BUDGET_CCS = 2,                 /* change_cipher_spec records in one handshake, RFC 9846 appendix D.4 */
     KT_BUDGET_SKIPPED_EARLY = 1 << 16, /* bytes of early data refused and skipped */
+
+    KT_FRAGMENT_CODE_MAX = 4, /* of max_fragment_length, RFC 6066 section 4 */
 };
+
+/* The bytes that a code of max_fragment_length, 1 to 4, stands for. */
+static inline unsigned kt_fragment_length(unsigned code)
+{
+    return 256u << code;
+}
 
 #endif

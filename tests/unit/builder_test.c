@@ -87,6 +87,8 @@ static void the_default_client_is_the_modern_policy(void **state)
     assert_int_equal(config->key_shares, 1);
     assert_int_equal(config->padding, 0);
     assert_int_equal(config->chain_limit, 65536);
+    assert_int_equal(config->record_limit, 16384);
+    assert_int_equal(config->fragment_code, 0);
     assert_int_equal(config->lifetime.peer_budget, kt_lifetime_default().peer_budget);
     assert_true(config->grease && config->cookie && config->staple && !config->keylog && !config->strict_names);
     assert_true(kt_config_asks(config, KT_ASK_SIGN) && kt_config_asks(config, KT_ASK_VERIFY));
@@ -614,6 +616,43 @@ static void the_chain_limit_is_1_kib_to_1_mib(void **state)
     kt_config_unref(build(f->client));
 }
 
+static void the_record_limit_is_64_to_16384(void **state)
+{
+    struct fixture *f = *state;
+    struct kt_config *config;
+
+    expect_success(kt_builder_record_limit(f->client, 63));
+    expect_refused(f->client, USAGE_ARGUMENT, "record_limit");
+    expect_success(kt_builder_record_limit(f->client, 16385));
+    expect_refused(f->client, USAGE_ARGUMENT, "record_limit");
+    expect_success(kt_builder_record_limit(f->client, 64));
+    config = build(f->client);
+    assert_int_equal(config->record_limit, 64);
+    kt_config_unref(config);
+}
+
+static void fragments_are_asked_for_by_clients_in_four_lengths(void **state)
+{
+    struct fixture *f = *state;
+    struct kt_config *config;
+
+    expect_success(kt_builder_max_fragment(f->server, 512));
+    expect_refused(f->server, USAGE_ARGUMENT, "max_fragment");
+    expect_success(kt_builder_max_fragment(f->client, 8192));
+    expect_refused(f->client, USAGE_ARGUMENT, "max_fragment");
+    for (uint8_t code = 1; code <= 4; code++) {
+        expect_success(kt_builder_max_fragment(f->client, (size_t)256 << code));
+        config = build(f->client);
+        assert_int_equal(config->fragment_code, code);
+        assert_int_equal(config->record_limit, 256 << code);
+        kt_config_unref(config);
+    }
+    expect_success(kt_builder_record_limit(f->client, 100));
+    config = build(f->client);
+    assert_int_equal(config->record_limit, 100);
+    kt_config_unref(config);
+}
+
 /* the world below */
 
 static void an_environment_has_all_functions(void **state)
@@ -762,6 +801,8 @@ int main(void)
         TEST(the_gap_lets_every_limit_in_seconds_be_kept),
         TEST(padding_is_at_most_one_record),
         TEST(the_chain_limit_is_1_kib_to_1_mib),
+        TEST(the_record_limit_is_64_to_16384),
+        TEST(fragments_are_asked_for_by_clients_in_four_lengths),
         TEST(an_environment_has_all_functions),
         TEST(without_crypto_nothing_is_built),
         TEST(libcrypto_is_the_default),
