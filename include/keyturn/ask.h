@@ -22,6 +22,7 @@ enum kt_ask_kind {
     KT_ASK_CHOOSE_CREDENTIAL, /* optional: which credential to show */
     KT_ASK_SIGN,              /* sign the handshake with the credential's key */
     KT_ASK_VERIFY,            /* is this chain the peer we want */
+    KT_ASK_RESUME,            /* server, optional: may this session be resumed */
 };
 
 /* Counted list of 16-bit numbers in network order, as it stands on the wire: at most len / 2 of them. */
@@ -59,6 +60,13 @@ struct kt_ask {
             struct kt_span ocsp_response;   /* stapled to the leaf, or empty */
             struct kt_id_list cert_schemes; /* the schemes allowed in chain signatures */
         } verify;
+
+        /* RESUME: the gate let the session pass and the client has proven that it holds the secret. What remains is
+         * whether it was revoked, or used before. store.h has an answer. */
+        struct {
+            const struct kt_session *session; /* not yours: valid until answered */
+            int64_t now;                      /* Unix time */
+        } resume;
     } u;
 };
 
@@ -79,6 +87,9 @@ KT_API KT_MUST_USE const struct kt_fault *kt_answer_signature(struct kt_conn *co
 
 /* VERIFY: the peer is who we want. There is no other way to accept a certificate. */
 KT_API KT_MUST_USE const struct kt_fault *kt_answer_verified(struct kt_conn *conn);
+
+/* RESUME: yes, or a full handshake. */
+KT_API KT_MUST_USE const struct kt_fault *kt_answer_resume(struct kt_conn *conn, bool yes);
 
 /*
  * Any ask: the answer is no. `fault` says why and which alert the peer is sent; it becomes the fault of the

@@ -16,5 +16,6 @@
 #include <keyturn/pki.h>
 #include <keyturn/policy.h>
 #include <keyturn/session.h>
+#include <keyturn/store.h>
 
 #endif

@@ -25,6 +25,7 @@ KT_API void kt_session_unref(struct kt_session *session);
 /* Unix time throughout. Spans stay valid as long as the session. Nothing here is secret. */
 struct kt_session_facts {
     enum kt_role role; /* of the side that keeps it */
+    struct kt_span id; /* 16 random bytes of this one session; each side has its own */
     uint16_t version;
     uint16_t suite;
     struct kt_span server_name;

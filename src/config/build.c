@@ -186,7 +186,7 @@ static const struct kt_fault *take_client_auth(struct kt_builder *b, struct kt_c
 static const struct kt_fault *take_asks(struct kt_builder *b, struct kt_config *config)
 {
     /* A client knows its configuration before it speaks. */
-    if (b->role == KT_CLIENT && (b->asks & 1u << KT_ASK_CHOOSE_CONFIG) != 0) {
+    if (b->role == KT_CLIENT && (b->asks & (1u << KT_ASK_CHOOSE_CONFIG | 1u << KT_ASK_RESUME)) != 0) {
         kt_builder_blame(b, "ask", 0);
         KT_FAIL(USAGE_ARGUMENT);
     }

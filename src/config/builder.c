@@ -350,7 +350,7 @@ const struct kt_fault *kt_builder_chain_limit(struct kt_builder *b, size_t bytes
 
 const struct kt_fault *kt_builder_ask(struct kt_builder *b, enum kt_ask_kind kind)
 {
-    if (kind != KT_ASK_CHOOSE_CONFIG && kind != KT_ASK_CHOOSE_CREDENTIAL) {
+    if (kind != KT_ASK_CHOOSE_CONFIG && kind != KT_ASK_CHOOSE_CREDENTIAL && kind != KT_ASK_RESUME) {
         kt_builder_blame(b, "ask", 0);
         KT_FAIL(USAGE_ARGUMENT);
     }

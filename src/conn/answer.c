@@ -73,6 +73,15 @@ const struct kt_fault *kt_answer_verified(struct kt_conn *conn)
     return answered(conn);
 }
 
+const struct kt_fault *kt_answer_resume(struct kt_conn *conn, bool yes)
+{
+    if (!asks_for(conn, KT_ASK_RESUME)) {
+        KT_FAIL(USAGE_NOTHING_ASKED);
+    }
+    conn->hs.work->answer_resume = yes;
+    return answered(conn);
+}
+
 const struct kt_fault *kt_answer_refuse(struct kt_conn *conn, const struct kt_fault *fault)
 {
     if (kt_conn_ask(conn) == NULL) {

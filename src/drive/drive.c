@@ -377,6 +377,11 @@ static const struct kt_fault *answer_one(const struct kt_drive *d, const struct 
     if (ask->kind == KT_ASK_SIGN) {
         return sign(d, ask);
     }
+    if (ask->kind == KT_ASK_RESUME && (d->options.store != NULL || d->options.answer == NULL)) {
+        return kt_answer_resume(d->conn,
+                                d->options.store != NULL &&
+                                    kt_store_admit(d->options.store, ask->u.resume.session, ask->u.resume.now));
+    }
     if (ask->kind == KT_ASK_VERIFY && own_check) {
         return verify(d, ask);
     }

@@ -87,6 +87,7 @@ struct kt_hs_work {
 
     struct kt_ask ask; /* kind NONE: nothing is asked */
     bool answered;
+    bool answer_resume;
     struct kt_credential *answer_credential; /* holds a reference */
     uint8_t signature[KT_SIGNATURE_MAX];
     size_t signature_len;

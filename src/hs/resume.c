@@ -332,6 +332,24 @@ static const struct kt_fault *try_offer(struct kt_hs *hs, const struct offer *of
     return fault;
 }
 
+bool kt_resume_ask(struct kt_hs *hs)
+{
+    struct kt_ask ask = {.kind = KT_ASK_RESUME};
+
+    if (!kt_config_asks(hs->config, KT_ASK_RESUME)) {
+        return false;
+    }
+    ask.u.resume.session = hs->work->session;
+    ask.u.resume.now = wall_now(hs);
+    kt_hs_ask(hs, &ask);
+    return true;
+}
+
+void kt_resume_begin(struct kt_hs *hs)
+{
+    resume(hs);
+}
+
 const struct kt_fault *kt_resume_find(struct kt_hs *hs)
 {
     struct kt_reader identities = kt_reader_over(hs->work->hello.psk_identities);
@@ -344,7 +362,6 @@ const struct kt_fault *kt_resume_find(struct kt_hs *hs)
         KT_TRY(try_offer(hs, &offer, policy));
         if (hs->work->session != NULL) {
             hs->work->psk_index = i;
-            resume(hs);
             return NULL;
         }
     }
@@ -422,6 +439,7 @@ static const struct kt_fault *describe(const struct kt_hs *hs, struct kt_span no
         !kt_session_name_set(&out->alpn, kt_name_span(&hs->alpn))) {
         KT_FAIL(BUFFER_TOO_SMALL);
     }
+    KT_TRY(kt_hs_random(hs, out->id, sizeof out->id));
     return policy_digest(hs, out->policy);
 }
 

@@ -13,7 +13,7 @@ KT_MUST_USE const struct kt_fault *kt_resume_offer(struct kt_hs *hs);
 void kt_resume_bind(struct kt_hs *hs);
 /* Client: takes the server's word which session is resumed. PSK_INDEX_WRONG, PSK_HASH_WRONG. */
 KT_MUST_USE const struct kt_fault *kt_resume_accept(struct kt_hs *hs, uint16_t index);
-/* Client: the server did not resume: nothing is left of the offer. */
+/* The session is not resumed: nothing is left of it. */
 void kt_resume_forget(struct kt_hs *hs);
 
 /* Server: whether the hello offers sessions that we may look at. */
@@ -22,9 +22,14 @@ bool kt_resume_is_offered(const struct kt_hs *hs);
 bool kt_resume_takes_tickets(const struct kt_hs *hs);
 /* Server: hashes the hello as far as binders cover it; before the transcript takes the hello. */
 void kt_resume_hash_hello(struct kt_hs *hs, const struct kt_client_hello *hello, struct kt_span message);
-/* Server: the first session offered that opens and passes the gate, proven by its binder, becomes the one of this
- * handshake; hs->resumed tells. PSK_BINDER_WRONG, MEMORY_SPENT. */
+/* Server: the first session offered that opens and passes the gate, proven by its binder, is in work->session; or
+ * none. PSK_BINDER_WRONG, MEMORY_SPENT. */
 KT_MUST_USE const struct kt_fault *kt_resume_find(struct kt_hs *hs);
+
+/* Server: asks the owner about the session found; false: there is nobody to ask. */
+bool kt_resume_ask(struct kt_hs *hs);
+/* Server: the session found is the one of this handshake. */
+void kt_resume_begin(struct kt_hs *hs);
 
 /* The PSK of this handshake; empty when there is none. */
 struct kt_span kt_resume_psk(const struct kt_hs *hs);

@@ -56,10 +56,31 @@ static const struct kt_fault *s13_negotiate(struct kt_hs *hs, const struct kt_me
 static const struct kt_fault *s13_resume(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
 {
     (void)message;
+    *next = KT_STATE_S13_CHOOSE;
     if (kt_resume_is_offered(hs)) {
         KT_TRY(kt_resume_find(hs));
     }
-    *next = hs->resumed ? KT_STATE_S13_SEND_SH : KT_STATE_S13_CHOOSE;
+    if (hs->work->session == NULL) {
+        return NULL;
+    }
+    *next = KT_STATE_S13_ASK_RESUME;
+    if (!kt_resume_ask(hs)) {
+        kt_resume_begin(hs);
+        *next = KT_STATE_S13_SEND_SH;
+    }
+    return NULL;
+}
+
+static const struct kt_fault *s13_on_resume(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
+{
+    (void)message;
+    if (hs->work->answer_resume) {
+        kt_resume_begin(hs);
+        *next = KT_STATE_S13_SEND_SH;
+    } else {
+        kt_resume_forget(hs);
+        *next = KT_STATE_S13_CHOOSE;
+    }
     return NULL;
 }
 
@@ -431,7 +452,12 @@ static const struct kt_row rows[] = {
      KT_MSG_CLIENT_HELLO,
      {KT_STATE_S13_RESUME},
      s13_on_second_hello},
-    {KT_STATE_S13_RESUME, 0, KT_ON_GO, {KT_STATE_S13_SEND_SH, KT_STATE_S13_CHOOSE}, s13_resume},
+    {KT_STATE_S13_RESUME,
+     0,
+     KT_ON_GO,
+     {KT_STATE_S13_SEND_SH, KT_STATE_S13_CHOOSE, KT_STATE_S13_ASK_RESUME},
+     s13_resume},
+    {KT_STATE_S13_ASK_RESUME, 0, KT_ON_ANSWER, {KT_STATE_S13_SEND_SH, KT_STATE_S13_CHOOSE}, s13_on_resume},
     {KT_STATE_S13_CHOOSE, 0, KT_ON_GO, {KT_STATE_S13_SEND_SH, KT_STATE_S13_ASK_CREDENTIAL}, s13_choose},
     {KT_STATE_S13_ASK_CREDENTIAL, 0, KT_ON_ANSWER, {KT_STATE_S13_SEND_SH}, s13_on_credential},
     {KT_STATE_S13_SEND_SH, 0, KT_ON_GO, {KT_STATE_S13_HANDSHAKE_KEYS}, s13_send_server_hello},

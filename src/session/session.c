@@ -66,6 +66,7 @@ struct kt_session_facts kt_session_facts(const struct kt_session *session)
 
     return (struct kt_session_facts){
         .role = (enum kt_role)data->role,
+        .id = kt_span_of(data->id, sizeof data->id),
         .version = data->version,
         .suite = data->suite,
         .server_name = kt_session_name_span(&data->server_name),

@@ -20,6 +20,7 @@ void kt_session_encode(struct kt_writer *w, const struct kt_session_data *data)
 {
     kt_put_u8(w, BLOB_VERSION);
     kt_put_u8(w, data->role);
+    kt_put_bytes(w, kt_span_of(data->id, sizeof data->id));
     kt_put_u16(w, data->version);
     kt_put_u16(w, data->suite);
     kt_put_vec(w, 1, kt_secret_span(&data->secret));
@@ -97,11 +98,11 @@ static bool read_all(struct kt_reader *r, struct kt_session_data *out)
     uint8_t version;
 
     return kt_reader_u8(r, &version) && version == BLOB_VERSION && kt_reader_u8(r, &out->role) &&
-           (out->role == KT_CLIENT || out->role == KT_SERVER) && kt_reader_u16(r, &out->version) &&
-           kt_reader_u16(r, &out->suite) && read_secret(r, &out->secret) && read_name(r, &out->server_name) &&
-           read_name(r, &out->alpn) && read_origin(r, &out->origin) && kt_reader_u32(r, &out->generation) &&
-           read_bytes(r, out->policy, sizeof out->policy) && read_time(r, &out->issued) &&
-           kt_reader_u32(r, &out->lifetime) && out->lifetime <= KT_SESSION_SECONDS_MAX &&
+           (out->role == KT_CLIENT || out->role == KT_SERVER) && read_bytes(r, out->id, sizeof out->id) &&
+           kt_reader_u16(r, &out->version) && kt_reader_u16(r, &out->suite) && read_secret(r, &out->secret) &&
+           read_name(r, &out->server_name) && read_name(r, &out->alpn) && read_origin(r, &out->origin) &&
+           kt_reader_u32(r, &out->generation) && read_bytes(r, out->policy, sizeof out->policy) &&
+           read_time(r, &out->issued) && kt_reader_u32(r, &out->lifetime) && out->lifetime <= KT_SESSION_SECONDS_MAX &&
            kt_reader_u32(r, &out->age_add) && kt_reader_vec16(r, &out->ticket) && kt_reader_done(r);
 }
 

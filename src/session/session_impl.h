@@ -12,6 +12,7 @@
 #include "wire/writer.h"
 
 enum {
+    KT_SESSION_ID_LEN = 16,
     KT_LINEAGE_LEN = 16,
     KT_DIGEST_LEN = 32, /* SHA-256: peer identity and policy digest */
     KT_TICKET_NAME_LEN = 16,
@@ -36,6 +37,7 @@ struct kt_origin {
 
 struct kt_session_data {
     uint8_t role; /* enum kt_role */
+    uint8_t id[KT_SESSION_ID_LEN];
     uint16_t version;
     uint16_t suite;
     struct kt_secret secret; /* the PSK itself */

@@ -120,6 +120,12 @@ static void request(struct kt_builder *b)
     kt_builder_client_auth(b, KT_CLIENT_AUTH_REQUEST);
 }
 
+static void asking_for_certificates(struct kt_builder *b)
+{
+    require(b);
+    assert_null(kt_builder_ask(b, KT_ASK_RESUME));
+}
+
 static void alpn_of(struct kt_builder *b, const char *first, const char *second)
 {
     struct kt_span names[] = {{(const uint8_t *)first, strlen(first)}, {(const uint8_t *)second, strlen(second)}};
@@ -655,6 +661,125 @@ static void no_chain_of_tickets_outlives_its_lineage(void **user)
     assert_memory_not_equal(kt_session_facts(kept).lineage.p, lineage, sizeof lineage);
 }
 
+/* ---- revocation ---- */
+
+static void asking(struct kt_builder *b)
+{
+    plain(b);
+    assert_null(kt_builder_ask(b, KT_ASK_RESUME));
+}
+
+static const struct loop_setup asked = {.client = plain, .server = asking, .observer = keep};
+
+/* The full handshake that follows is a second later, so that what comes of it is resumed again. */
+static void revoked_by(enum kt_revoke by, struct kt_span key)
+{
+    assert_null(kt_store_new(NULL, &l.store));
+    again(&asked, true);
+    assert_null(kt_session_revoke(l.store, by, key, l.env.wall));
+    l.env.wall++;
+    again(&asked, false);
+    again(&asked, true);
+    kt_store_free(l.store);
+}
+
+static void a_name_is_revoked(void **user)
+{
+    (void)user;
+    first(&asked);
+    revoked_by(KT_REVOKE_NAME, (struct kt_span){(const uint8_t *)"server.example", 14});
+}
+
+static void the_session_of_an_ask_is_revoked(void **user)
+{
+    struct kt_session *session;
+    uint8_t lineage[16];
+
+    (void)user;
+    first(&asked);
+    session = kt_session_ref(kept);
+    assert_null(kt_store_new(NULL, &l.store));
+    connect_again(&asked, session);
+    l.hold_asks = true;
+    loop_run(&l);
+    assert_int_equal(kt_conn_ask(l.server)->kind, KT_ASK_RESUME);
+    memcpy(lineage, kt_session_facts(kt_conn_ask(l.server)->u.resume.session).lineage.p, sizeof lineage);
+    assert_null(kt_session_revoke(l.store, KT_REVOKE_LINEAGE, (struct kt_span){lineage, 16}, l.env.wall));
+    l.hold_asks = false;
+    expect_resumed(false);
+    kt_session_unref(session);
+    kt_store_free(l.store);
+}
+
+static void a_client_identity_is_revoked(void **user)
+{
+    const struct loop_setup setup = {
+        .client = plain, .server = asking_for_certificates, .client_credential = true, .observer = keep};
+    struct kt_session *session;
+    uint8_t identity[32];
+
+    (void)user;
+    first(&setup);
+    session = kt_session_ref(kept);
+    assert_null(kt_store_new(NULL, &l.store));
+    connect_again(&setup, session);
+    l.hold_asks = true;
+    loop_run(&l);
+    assert_int_equal(kt_session_facts(kt_conn_ask(l.server)->u.resume.session).peer_sha256.len, 32);
+    memcpy(identity, kt_session_facts(kt_conn_ask(l.server)->u.resume.session).peer_sha256.p, 32);
+    assert_null(kt_session_revoke(l.store, KT_REVOKE_IDENTITY, (struct kt_span){identity, 32}, l.env.wall));
+    l.hold_asks = false;
+    expect_resumed(false);
+    assert_true(kt_conn_facts(l.server).peer_authenticated);
+    kt_session_unref(session);
+    kt_store_free(l.store);
+}
+
+static void a_generation_is_revoked(void **user)
+{
+    (void)user;
+    first(&asked);
+    assert_null(kt_store_new(NULL, &l.store));
+    again(&asked, true);
+    kt_session_revoke_generation(l.store, 1);
+    again(&asked, false);
+    kt_store_free(l.store);
+}
+
+static void a_session_of_single_use_is_resumed_once(void **user)
+{
+    const struct kt_store_options once = {.single_use = true};
+    struct kt_session *session;
+
+    (void)user;
+    first(&asked);
+    session = kt_session_ref(kept);
+    assert_null(kt_store_new(&once, &l.store));
+    connect_again(&asked, session);
+    expect_resumed(true);
+    connect_again(&asked, session);
+    expect_resumed(false);
+    connect_again(&asked, kept);
+    loop_handshake(&l);
+    assert_true(kt_conn_facts(l.server).resumed);
+    kt_session_unref(session);
+    kt_store_free(l.store);
+}
+
+static void the_answer_must_fit_the_question(void **user)
+{
+    (void)user;
+    first(&asked);
+    connect_again(&asked, kept);
+    assert_int_equal(kt_answer_resume(l.server, true)->reason, KT_REASON_USAGE_NOTHING_ASKED);
+    l.hold_asks = true;
+    loop_run(&l);
+    assert_int_equal(kt_answer_verified(l.server)->reason, KT_REASON_USAGE_NOTHING_ASKED);
+    l.hold_asks = false;
+    loop_handshake(&l);
+    assert_true(kt_conn_facts(l.server).resumed);
+}
+
 /* ---- a server that does not keep to it ---- */
 
 /* pre_shared_key in a ServerHello: type 41, two bytes, the index. */
@@ -794,6 +919,12 @@ int main(void)
         RESUME_TEST(an_expired_session_is_not_offered),
         RESUME_TEST(a_server_looks_at_the_clock_itself),
         RESUME_TEST(no_chain_of_tickets_outlives_its_lineage),
+        RESUME_TEST(a_name_is_revoked),
+        RESUME_TEST(the_session_of_an_ask_is_revoked),
+        RESUME_TEST(a_client_identity_is_revoked),
+        RESUME_TEST(a_generation_is_revoked),
+        RESUME_TEST(a_session_of_single_use_is_resumed_once),
+        RESUME_TEST(the_answer_must_fit_the_question),
         RESUME_TEST(an_index_that_was_not_offered_is_refused),
         RESUME_TEST(a_suite_of_another_hash_is_refused),
         RESUME_TEST(every_failing_allocation_fails_cleanly),

@@ -172,6 +172,12 @@ static void resumption(struct kt_builder *b)
     assert_null(kt_builder_resumption(b, &r));
 }
 
+static void resumption_with_ask(struct kt_builder *b)
+{
+    resumption(b);
+    assert_null(kt_builder_ask(b, KT_ASK_RESUME));
+}
+
 static void keep(void *user, const struct kt_conn *conn, const struct kt_notice *notice)
 {
     record(user, conn, notice);
@@ -180,23 +186,42 @@ static void keep(void *user, const struct kt_conn *conn, const struct kt_notice 
     }
 }
 
-static void tickets_and_a_resumption(void **user)
+/* Resumes twice; with the store the second time is one too many. */
+static void resume_twice(const struct loop_setup *setup, struct kt_store *store)
 {
-    const struct loop_setup setup = {.observer = keep, .client = resumption, .server = resumption};
-
-    (void)user;
     test_env_init(&ring_env);
     assert_null(kt_ticket_ring_new(&ring_env.env, NULL, &ring));
-    loop_open(&l, &setup);
+    loop_open(&l, setup);
     loop_handshake(&l);
     l.session = kept;
-    loop_hang_up(&l);
-    assert_null(loop_connect(&l, &setup));
-    loop_handshake(&l);
-    assert_true(kt_conn_facts(l.server).resumed);
+    l.store = store;
+    for (int i = 0; i < 2; i++) {
+        loop_hang_up(&l);
+        assert_null(loop_connect(&l, setup));
+        loop_handshake(&l);
+        assert_int_equal(kt_conn_facts(l.server).resumed, i == 0 || store == NULL);
+    }
     kt_session_unref(kept);
+    kept = NULL;
     loop_close(&l);
     kt_ticket_ring_unref(ring);
+}
+
+static void tickets_and_a_resumption(void **user)
+{
+    (void)user;
+    resume_twice(&(struct loop_setup){.observer = keep, .client = resumption, .server = resumption}, NULL);
+}
+
+static void asked_for_the_session(void **user)
+{
+    const struct kt_store_options once = {.single_use = true};
+    struct kt_store *store = NULL;
+
+    (void)user;
+    assert_null(kt_store_new(&once, &store));
+    resume_twice(&(struct loop_setup){.observer = keep, .client = resumption, .server = resumption_with_ask}, store);
+    kt_store_free(store);
 }
 
 static bool taken(const struct kt_row *row, uint8_t next)
@@ -260,6 +285,7 @@ int main(void)
         cmocka_unit_test(asked_for_the_credential_after_a_retry),
         cmocka_unit_test(key_updates_and_a_ticket),
         cmocka_unit_test(tickets_and_a_resumption),
+        cmocka_unit_test(asked_for_the_session),
         cmocka_unit_test(every_row_was_taken_to_every_state_it_declares),
         cmocka_unit_test(nothing_moved_where_no_row_leads),
     };

@@ -150,6 +150,11 @@ bool loop_answer(struct loop *l, struct kt_conn *conn)
     case KT_ASK_CHOOSE_CREDENTIAL:
         note(l, role, kt_answer_credential(conn, NULL));
         return true;
+    case KT_ASK_RESUME:
+        note(l, role,
+             kt_answer_resume(conn,
+                              l->store == NULL || kt_store_admit(l->store, ask->u.resume.session, ask->u.resume.now)));
+        return true;
     case KT_ASK_NONE:
         break;
     }

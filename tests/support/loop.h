@@ -29,6 +29,7 @@ struct loop {
     struct test_env env;
     struct kt_config *client_config, *server_config;
     struct kt_conn *client, *server;
+    struct kt_store *store;     /* answers KT_ASK_RESUME; NULL: yes */
     struct kt_session *session; /* for the next client; the test's */
     struct loop_wire up, down;  /* to the server, to the client */
     loop_filter *filter;
