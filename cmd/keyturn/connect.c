@@ -577,6 +577,7 @@ static enum kt_exit connect_with(const struct request *request, struct kt_config
 {
     struct kt_drive_options options = {
         .trust = trust,
+        .verify = kt_options_verify(&request->options),
         .danger_accept_any = request->insecure,
         .server_name = {(const uint8_t *)request->server_name, strlen(request->server_name)},
         .session = request->offered,
