@@ -35,6 +35,7 @@ struct request {
     const char *server_name;
     const char *prefix; /* of live commands; "": none */
     bool insecure;
+    enum kt_staple staple;
 };
 
 /* Bytes on their way: [head, tail) of the memory. */
@@ -80,6 +81,20 @@ static const char *set_insecure(void *target, const char *value)
     return NULL;
 }
 
+static const char *set_ocsp(void *target, const char *value)
+{
+    static const char *const words[] = {
+        [KT_STAPLE_IGNORE] = "ignore", [KT_STAPLE_CHECK] = "check", [KT_STAPLE_REQUIRE] = "require"};
+
+    for (unsigned i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strcmp(value, words[i]) == 0) {
+            ((struct request *)target)->staple = (enum kt_staple)i;
+            return NULL;
+        }
+    }
+    return "it is ignore, check or require";
+}
+
 static const char *set_commands(void *target, const char *value)
 {
     ((struct request *)target)->prefix = value;
@@ -97,6 +112,7 @@ static const struct kt_option own_options[] = {
     {"ca", "FILE", "trust the authorities of FILE (PEM) instead of the system's", set_ca},
     {"servername", "NAME", "the name to ask for and to verify; default: HOST", set_server_name},
     {"insecure", NULL, "DANGER: do not verify the peer", set_insecure},
+    {"ocsp", "ignore|check|require", "what a stapled OCSP response counts; default check", set_ocsp},
     {"commands", "PREFIX", "lines of stdin that begin so are commands; default ~ on a terminal", set_commands},
     {"half-close", NULL, "at the end of stdin close our side and go on reading; always so", set_half_close},
     {NULL, NULL, NULL, NULL},
@@ -541,6 +557,7 @@ static enum kt_exit connect_with(const struct request *request, struct kt_config
 {
     struct kt_drive_options options = {
         .trust = trust,
+        .verify = {.staple = request->staple},
         .danger_accept_any = request->insecure,
         .server_name = {(const uint8_t *)request->server_name, strlen(request->server_name)},
     };
@@ -599,6 +616,7 @@ static enum kt_exit connect_by(struct request *request)
         done = kt_options_builder(&request->options, KT_CLIENT, &builder);
     }
     if (done == KT_EXIT_NONE) {
+        kt_builder_staple(builder, request->staple != KT_STAPLE_IGNORE);
         done = kt_options_build(builder, &config);
     }
     if (done == KT_EXIT_NONE) {

@@ -39,6 +39,26 @@ KT_API KT_MUST_USE const struct kt_fault *kt_credential_ephemeral(const struct k
                                                                   struct kt_credential **out);
 
 /*
+ * A copy of a credential that this file made, with a DER OCSP response to staple to its leaf in place of what it had.
+ * The response must be one for the leaf: CERTIFICATE_STATUS_MALFORMED, CERTIFICATE_STATUS_FOREIGN; USAGE_ARGUMENT when
+ * the key has another owner, MEMORY_SPENT; from a file of at most 1 MiB FILE_UNREADABLE. The caller owns one reference
+ * to the copy, and still one to `credential`.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_credential_staple(const struct kt_env *env,
+                                                               const struct kt_credential *credential,
+                                                               struct kt_span response, struct kt_credential **out);
+KT_API KT_MUST_USE const struct kt_fault *kt_credential_staple_file(const struct kt_env *env,
+                                                                    const struct kt_credential *credential,
+                                                                    const char *path, struct kt_credential **out);
+/*
+ * What a client would say to the response of a credential at a Unix time (0: now): NULL when it is good, or the fault
+ * that kt_pki_verify would have (CERTIFICATE_STATUS_MISSING without a response). The signature is checked when the
+ * chain has the issuer.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_credential_staple_check(const struct kt_credential *credential,
+                                                                     int64_t at);
+
+/*
  * Answers a KT_ASK_SIGN for a credential that this file made: writes the signature to `out` (cap at least
  * 1024) and its length to *len. Any thread. USAGE_ARGUMENT when the key has another owner or the credential does
  * not list the scheme; CRYPTO_FAILED, MEMORY_SPENT.
