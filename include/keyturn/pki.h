@@ -80,6 +80,13 @@ KT_API KT_MUST_USE const struct kt_fault *kt_trust_add_system(struct kt_trust *t
  */
 KT_API KT_MUST_USE const struct kt_fault *kt_trust_add_pem(struct kt_trust *trust, struct kt_span pem);
 KT_API KT_MUST_USE const struct kt_fault *kt_trust_add_file(struct kt_trust *trust, const char *path);
+/*
+ * The revocation lists of a file (PEM, or one in DER), or of the files of a folder named *.crl or as OpenSSL does
+ * (1a2b3c4d.r0). Certificates beside them are passed over. Faults as above; FILE_UNREADABLE for a folder, too, and
+ * PEM_MISSING when it has none: a list that could not be read is not silently left out.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_trust_add_crl_file(struct kt_trust *trust, const char *path);
+KT_API KT_MUST_USE const struct kt_fault *kt_trust_add_crl_dir(struct kt_trust *trust, const char *path);
 /* The distinguished names (DER) of all authorities, for kt_builder_authorities. Valid as long as the trust. */
 KT_API const struct kt_span *kt_trust_names(const struct kt_trust *trust, size_t *count);
 
@@ -93,8 +100,16 @@ enum kt_staple {
     KT_STAPLE_REQUIRE, /* one must come and be right */
 };
 
+/* What the revocation lists of the trust count. */
+enum kt_crl {
+    KT_CRL_SOFT, /* one is used where it is known; it must be current */
+    KT_CRL_OFF,  /* none is used */
+    KT_CRL_HARD, /* each certificate of the chain but the trusted one must be covered */
+};
+
 /* How a chain is checked. kt_verify_default(): names checked, 2048-bit RSA and 256-bit curves or more,
- * 10 certificates, a budget of 64 signature checks, the time now, a stapled OCSP response checked where one comes. */
+ * 10 certificates, a budget of 64 signature checks, the time now, revocation lists and a stapled OCSP response checked
+ * where one comes. */
 struct kt_verify {
     bool any_name; /* do not compare the name; servers set it for clients */
     unsigned min_rsa_bits;
@@ -103,6 +118,7 @@ struct kt_verify {
     unsigned max_checks; /* signature checks, the work budget of a chain: more is refused before the first */
     int64_t at;          /* Unix time to check for; 0: now */
     enum kt_staple staple;
+    enum kt_crl crl;
 };
 
 KT_API struct kt_verify kt_verify_default(void);
