@@ -39,6 +39,7 @@ struct request {
     struct kt_session *latest; /* of the last ticket that came */
     const char *prefix;        /* of live commands; "": none */
     bool insecure;
+    enum kt_staple staple;
 };
 
 /* Bytes on their way: [head, tail) of the memory. */
@@ -84,6 +85,20 @@ static const char *set_insecure(void *target, const char *value)
     return NULL;
 }
 
+static const char *set_ocsp(void *target, const char *value)
+{
+    static const char *const words[] = {
+        [KT_STAPLE_IGNORE] = "ignore", [KT_STAPLE_CHECK] = "check", [KT_STAPLE_REQUIRE] = "require"};
+
+    for (unsigned i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strcmp(value, words[i]) == 0) {
+            ((struct request *)target)->staple = (enum kt_staple)i;
+            return NULL;
+        }
+    }
+    return "it is ignore, check or require";
+}
+
 static const char *set_commands(void *target, const char *value)
 {
     ((struct request *)target)->prefix = value;
@@ -107,6 +122,7 @@ static const struct kt_option own_options[] = {
     {"ca", "FILE", "trust the authorities of FILE (PEM) instead of the system's", set_ca},
     {"servername", "NAME", "the name to ask for and to verify; default: HOST", set_server_name},
     {"insecure", NULL, "DANGER: do not verify the peer", set_insecure},
+    {"ocsp", "ignore|check|require", "what a stapled OCSP response counts; default check", set_ocsp},
     {"commands", "PREFIX", "lines of stdin that begin so are commands; default ~ on a terminal", set_commands},
     {"session", "FILE", "resume the session in FILE, and put the newest one there", set_session},
     {"half-close", NULL, "at the end of stdin close our side and go on reading; always so", set_half_close},
@@ -587,6 +603,7 @@ static enum kt_exit connect_with(const struct request *request, struct kt_config
     enum kt_exit done;
     int fd;
 
+    options.verify.staple = request->staple;
     errno = 0;
     fault = kt_dial(request->host, request->port, &fd);
     if (fault != NULL) {
@@ -691,6 +708,7 @@ static enum kt_exit connect_by(struct request *request)
         done = add_resumption(request, builder);
     }
     if (done == KT_EXIT_NONE) {
+        kt_builder_staple(builder, request->staple != KT_STAPLE_IGNORE);
         done = kt_options_build(builder, &config);
     }
     if (done == KT_EXIT_NONE) {

@@ -233,6 +233,15 @@ static const char *set_password_file(void *target, const char *value)
     return NULL;
 }
 
+const char *kt_options_ocsp(struct kt_options *options, const char *path)
+{
+    if (options->credential_count == 0) {
+        return "the --cert or --pkcs12 it belongs to must stand before it";
+    }
+    options->credentials[options->credential_count - 1].ocsp = path;
+    return NULL;
+}
+
 /* The rest */
 
 static const char *set_policy(void *target, const char *value)
@@ -585,12 +594,33 @@ static const struct kt_fault *load(const struct kt_options *o, const struct kt_o
     return kt_credential_from_files(&o->env, from->cert, key, password, out);
 }
 
+/* A response that no client will take is served all the same, as the owner says so; but not silently. */
+static enum kt_exit staple(const struct kt_options *o, const char *path, struct kt_credential **credential)
+{
+    struct kt_credential *stapled;
+    const struct kt_fault *fault = kt_credential_staple_file(&o->env, *credential, path, &stapled);
+
+    if (fault != NULL) {
+        (void)kt_report_fault("", path, fault, NULL, 0);
+        return KT_EXIT_FILES;
+    }
+    kt_credential_unref(*credential);
+    *credential = stapled;
+    fault = kt_credential_staple_check(stapled, 0);
+    if (fault != NULL) {
+        kt_report_line("", "WARNING: %s: clients will refuse this: %s (reason=%s)", path,
+                       kt_reason_text((enum kt_reason)fault->reason), kt_reason_name((enum kt_reason)fault->reason));
+    }
+    return KT_EXIT_NONE;
+}
+
 static enum kt_exit add_credential(const struct kt_options *o, const struct kt_option_credential *from,
                                    struct kt_builder *builder)
 {
     const char *path = from->pkcs12 != NULL ? from->pkcs12 : from->cert;
     struct kt_credential *credential = NULL;
     char password[PASSWORD_MAX] = "";
+    enum kt_exit done = KT_EXIT_NONE;
     const struct kt_fault *fault;
 
     if (from->password_file != NULL && !read_password(from->password_file, password)) {
@@ -601,11 +631,14 @@ static enum kt_exit add_credential(const struct kt_options *o, const struct kt_o
     }
     fault = load(o, from, from->password_file != NULL ? password : NULL, &credential);
     explicit_bzero(password, sizeof password);
-    if (fault == NULL) {
+    if (fault == NULL && from->ocsp != NULL) {
+        done = staple(o, from->ocsp, &credential);
+    }
+    if (fault == NULL && done == KT_EXIT_NONE) {
         fault = kt_builder_credential(builder, credential);
     }
     kt_credential_unref(credential);
-    return fault == NULL ? KT_EXIT_NONE : kt_report_fault("", path, fault, NULL, 0);
+    return fault == NULL ? done : kt_report_fault("", path, fault, NULL, 0);
 }
 
 typedef const struct kt_fault *id_setter(struct kt_builder *b, const uint16_t *ids, size_t n);

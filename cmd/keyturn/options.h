@@ -37,12 +37,13 @@ struct kt_option_ids {
     size_t n;
 };
 
-/* One --cert/--key or --pkcs12, with the --password-file that follows it. */
+/* One --cert/--key or --pkcs12, with the --password-file and --ocsp that follow it. */
 struct kt_option_credential {
     const char *cert;
     const char *key; /* NULL: in the same file as cert */
     const char *pkcs12;
     const char *password_file;
+    const char *ocsp; /* a response to staple, DER; of serve */
 };
 
 /* Strings point into argv. */
@@ -123,6 +124,9 @@ enum kt_exit kt_options_builder(const struct kt_options *options, enum kt_role r
 
 /* Builds and frees the builder, whatever comes of it. KT_EXIT_NONE, or the message named the field. */
 enum kt_exit kt_options_build(struct kt_builder *builder, struct kt_config **out);
+
+/* For `set` functions: the OCSP response of the credential named last. NULL, or what is wrong. */
+const char *kt_options_ocsp(struct kt_options *options, const char *path);
 
 /* For `set` functions. False when the text is not a decimal number from 0 to max. */
 bool kt_options_number(const char *text, uint64_t max, uint64_t *out);

@@ -67,6 +67,11 @@ static const char *set_ephemeral_out(void *target, const char *value)
     return NULL;
 }
 
+static const char *set_ocsp(void *target, const char *value)
+{
+    return kt_options_ocsp(((struct kt_serve_options *)target)->common, value);
+}
+
 static const char *set_client_ca(void *target, const char *value)
 {
     ((struct kt_serve_options *)target)->client_ca = value;
@@ -121,6 +126,7 @@ static const struct kt_option table[] = {
     {"sink", NULL, "read and discard", set_sink},
     {"source", "BYTES", "send that many bytes (byte i is i mod 256), then close", set_source},
     {"ephemeral-out", "FILE", "write the certificate made when none was given, as PEM", set_ephemeral_out},
+    {"ocsp", "FILE", "OCSP response (DER) to staple to the certificate before it", set_ocsp},
     {"client-ca", "FILE", "verify the certificates of clients with these authorities", set_client_ca},
     {"client-auth", "request|require", "whether a client needs one (require)", set_client_auth},
     {"tickets", "N", "tickets after each handshake, 0 to 8 (2); 0: nothing is resumed", set_tickets},
@@ -159,7 +165,8 @@ enum kt_exit kt_serve_options_parse(struct kt_options *common, struct kt_serve_o
     int first;
     enum kt_exit exit;
 
-    *own = (struct kt_serve_options){.client_auth = KT_CLIENT_AUTH_REQUIRE, .tickets = 2, .ticket_seconds = 7200};
+    *own = (struct kt_serve_options){
+        .common = common, .client_auth = KT_CLIENT_AUTH_REQUIRE, .tickets = 2, .ticket_seconds = 7200};
     exit = kt_options_parse(common, &command, argc, argv, &first);
     if (exit == KT_EXIT_NONE && first < argc) {
         exit = kt_report_usage("serve", "\"%s\" is no option", argv[first]);

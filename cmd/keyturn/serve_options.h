@@ -8,6 +8,7 @@
 #include "serve_app.h"
 
 struct kt_serve_options {
+    struct kt_options *common;
     const char *listen;
     const struct kt_app *app; /* NULL: none was named */
     unsigned apps;            /* how many were named: one is right */

@@ -180,6 +180,8 @@ KT_API void *kt_credential_key(const struct kt_credential *credential);
 KT_API void (*kt_credential_release(const struct kt_credential *credential))(void *key);
 KT_API size_t kt_credential_chain_len(const struct kt_credential *credential);
 KT_API struct kt_span kt_credential_certificate(const struct kt_credential *credential, size_t index);
+/* What is stapled to the leaf, or empty. */
+KT_API struct kt_span kt_credential_ocsp_response(const struct kt_credential *credential);
 
 #ifdef __cplusplus
 }

@@ -39,6 +39,26 @@ KT_API KT_MUST_USE const struct kt_fault *kt_credential_ephemeral(const struct k
                                                                   struct kt_credential **out);
 
 /*
+ * A copy of a credential that this file made, with a DER OCSP response to staple to its leaf in place of what it had.
+ * The response must be one for the leaf: CERTIFICATE_STATUS_MALFORMED, CERTIFICATE_STATUS_FOREIGN; USAGE_ARGUMENT when
+ * the key has another owner, MEMORY_SPENT; from a file of at most 1 MiB FILE_UNREADABLE. The caller owns one reference
+ * to the copy, and still one to `credential`.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_credential_staple(const struct kt_env *env,
+                                                               const struct kt_credential *credential,
+                                                               struct kt_span response, struct kt_credential **out);
+KT_API KT_MUST_USE const struct kt_fault *kt_credential_staple_file(const struct kt_env *env,
+                                                                    const struct kt_credential *credential,
+                                                                    const char *path, struct kt_credential **out);
+/*
+ * What a client would say to the response of a credential at a Unix time (0: now): NULL when it is good, or the fault
+ * that kt_pki_verify would have (CERTIFICATE_STATUS_MISSING without a response). The signature is checked when the
+ * chain has the issuer.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_credential_staple_check(const struct kt_credential *credential,
+                                                                     int64_t at);
+
+/*
  * Answers a KT_ASK_SIGN for a credential that this file made: writes the signature to `out` (cap at least
  * 1024) and its length to *len. Any thread. USAGE_ARGUMENT when the key has another owner or the credential does
  * not list the scheme; CRYPTO_FAILED, MEMORY_SPENT.
@@ -60,6 +80,13 @@ KT_API KT_MUST_USE const struct kt_fault *kt_trust_add_system(struct kt_trust *t
  */
 KT_API KT_MUST_USE const struct kt_fault *kt_trust_add_pem(struct kt_trust *trust, struct kt_span pem);
 KT_API KT_MUST_USE const struct kt_fault *kt_trust_add_file(struct kt_trust *trust, const char *path);
+/*
+ * The revocation lists of a file (PEM, or one in DER), or of the files of a folder named *.crl or as OpenSSL does
+ * (1a2b3c4d.r0). Certificates beside them are passed over. Faults as above; FILE_UNREADABLE for a folder, too, and
+ * PEM_MISSING when it has none: a list that could not be read is not silently left out.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_trust_add_crl_file(struct kt_trust *trust, const char *path);
+KT_API KT_MUST_USE const struct kt_fault *kt_trust_add_crl_dir(struct kt_trust *trust, const char *path);
 /* The distinguished names (DER) of all authorities, for kt_builder_authorities. Valid as long as the trust. */
 KT_API const struct kt_span *kt_trust_names(const struct kt_trust *trust, size_t *count);
 
@@ -73,8 +100,16 @@ enum kt_staple {
     KT_STAPLE_REQUIRE, /* one must come and be right */
 };
 
+/* What the revocation lists of the trust count. */
+enum kt_crl {
+    KT_CRL_SOFT, /* one is used where it is known; it must be current */
+    KT_CRL_OFF,  /* none is used */
+    KT_CRL_HARD, /* each certificate of the chain but the trusted one must be covered */
+};
+
 /* How a chain is checked. kt_verify_default(): names checked, 2048-bit RSA and 256-bit curves or more,
- * 10 certificates, a budget of 64 signature checks, the time now, a stapled OCSP response checked where one comes. */
+ * 10 certificates, a budget of 64 signature checks, the time now, revocation lists and a stapled OCSP response checked
+ * where one comes. */
 struct kt_verify {
     bool any_name; /* do not compare the name; servers set it for clients */
     unsigned min_rsa_bits;
@@ -83,6 +118,7 @@ struct kt_verify {
     unsigned max_checks; /* signature checks, the work budget of a chain: more is refused before the first */
     int64_t at;          /* Unix time to check for; 0: now */
     enum kt_staple staple;
+    enum kt_crl crl;
 };
 
 KT_API struct kt_verify kt_verify_default(void);

@@ -177,3 +177,8 @@ struct kt_span kt_credential_certificate(const struct kt_credential *credential,
 {
     return index < credential->chain_len ? credential->chain[index] : (struct kt_span){NULL, 0};
 }
+
+struct kt_span kt_credential_ocsp_response(const struct kt_credential *credential)
+{
+    return credential->ocsp_response;
+}

@@ -39,6 +39,8 @@ static const struct advice for_reasons[] = {
     {KT_REASON_CERTIFICATE_STATUS_MISSING, "the peer must staple an OCSP response to its certificate"},
     {KT_REASON_CERTIFICATE_STATUS_FOREIGN, "the peer must staple the OCSP response of the certificate that it shows"},
     {KT_REASON_CERTIFICATE_STATUS_EXPIRED, "the peer must renew its OCSP response; check the clock of this host, too"},
+    {KT_REASON_CERTIFICATE_CRL_MISSING, "fetch the revocation lists of all authorities of the chain"},
+    {KT_REASON_CERTIFICATE_CRL_UNUSABLE, "fetch the revocation lists anew; check the clock of this host, too"},
     {KT_REASON_CERTIFICATE_REVOKED, "do not go on: the authority says that this certificate must not be used"},
     {KT_REASON_LIFETIME_NO_ANSWER, "the peer does not change keys when asked; give it more time or higher limits"},
     {KT_REASON_LIFETIME_AEAD_LIMIT, "open a new connection"},

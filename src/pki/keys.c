@@ -199,10 +199,10 @@ static const struct kt_fault *assemble(const struct kt_env *env, STACK_OF(X509) 
     return fault;
 }
 
-const struct kt_fault *kt_pki_credential(const struct kt_env *env, STACK_OF(X509) * chain, EVP_PKEY *key,
-                                         struct kt_credential **out)
+const struct kt_fault *kt_pki_credential(const struct kt_env *env, STACK_OF(X509) * chain, struct kt_span response,
+                                         EVP_PKEY *key, struct kt_credential **out)
 {
-    struct kt_credential_parts parts = {0};
+    struct kt_credential_parts parts = {.ocsp_response = &response};
     const struct kt_fault *fault;
     uint16_t schemes[SCHEMES_MAX];
     struct kt_span names[NAMES_MAX];
@@ -275,7 +275,7 @@ static const struct kt_fault *from_pem(const struct kt_env *env, BIO *bio, STACK
     }
     KT_TRY(read_chain(bio, chain));
     KT_TRY(kt_pki_key_from_pem(key_text, password, &key));
-    fault = kt_pki_credential(env, chain, key, out);
+    fault = kt_pki_credential(env, chain, (struct kt_span){NULL, 0}, key, out);
     EVP_PKEY_free(key);
     return fault;
 }

@@ -91,7 +91,8 @@ static bool is_signed(const struct kt_pki_staple *staple, OCSP_BASICRESP *basic,
 static const struct kt_fault *check_signature(const struct kt_pki_staple *staple, OCSP_BASICRESP *basic)
 {
     STACK_OF(X509) *own = sk_X509_new_null();
-    bool right = own != NULL && sk_X509_push(own, staple->issuer) > 0 && is_signed(staple, basic, own);
+    bool right =
+        own != NULL && staple->issuer != NULL && sk_X509_push(own, staple->issuer) > 0 && is_signed(staple, basic, own);
 
     sk_X509_free(own);
     return right ? NULL : kt_pki_cause(KT_FAULT(CERTIFICATE_STATUS_SIGNATURE_WRONG));
@@ -121,6 +122,21 @@ static const EVP_MD *digest_of_id(const OCSP_CERTID *id)
     }
 }
 
+/* Without the issuer's certificate its key is not known, and the rest has to do. */
+static bool names_leaf(X509 *leaf, const OCSP_CERTID *id, const EVP_MD *digest)
+{
+    unsigned char hash[EVP_MAX_MD_SIZE];
+    unsigned int len;
+    ASN1_OCTET_STRING *name = NULL;
+    ASN1_INTEGER *serial = NULL;
+
+    return OCSP_id_get0_info(&name, NULL, NULL, &serial, (OCSP_CERTID *)(uintptr_t)id) == 1 &&
+           X509_NAME_digest(X509_get_issuer_name(leaf), digest, hash, &len) == 1 &&
+           kt_span_same(kt_span_of(hash, len),
+                        kt_span_of(ASN1_STRING_get0_data(name), (size_t)ASN1_STRING_length(name))) &&
+           ASN1_INTEGER_cmp(serial, X509_get0_serialNumber(leaf)) == 0;
+}
+
 static const struct kt_fault *match(const struct kt_pki_staple *staple, const OCSP_SINGLERESP *single, bool *same)
 {
     const OCSP_CERTID *id = OCSP_SINGLERESP_get0_id(single);
@@ -129,6 +145,10 @@ static const struct kt_fault *match(const struct kt_pki_staple *staple, const OC
 
     *same = false;
     if (digest == NULL) {
+        return NULL;
+    }
+    if (staple->issuer == NULL && staple->own) {
+        *same = names_leaf(staple->leaf, id, digest);
         return NULL;
     }
     ours = OCSP_cert_to_id(digest, staple->leaf, staple->issuer);
@@ -185,14 +205,19 @@ static const struct kt_fault *check_entries(const struct kt_pki_staple *staple, 
 }
 
 /* Entries are compared before a signature is worth its work, and believed after it. */
-static const struct kt_fault *check_basic(const struct kt_pki_staple *staple, OCSP_BASICRESP *basic)
+static const struct kt_fault *check_basic(const struct kt_pki_staple *staple, OCSP_BASICRESP *basic, bool belongs_only)
 {
     KT_TRY(check_entries(staple, basic, false));
-    KT_TRY(check_signature(staple, basic));
+    if (belongs_only) {
+        return NULL;
+    }
+    if (staple->issuer != NULL || !staple->own) {
+        KT_TRY(check_signature(staple, basic));
+    }
     return check_entries(staple, basic, true);
 }
 
-static const struct kt_fault *check_response(const struct kt_pki_staple *staple)
+const struct kt_fault *kt_pki_check_response(const struct kt_pki_staple *staple, bool belongs_only)
 {
     const unsigned char *at = staple->response.p;
     OCSP_RESPONSE *response = d2i_OCSP_RESPONSE(NULL, &at, (long)staple->response.len);
@@ -203,7 +228,8 @@ static const struct kt_fault *check_response(const struct kt_pki_staple *staple)
     if (whole && OCSP_response_status(response) == OCSP_RESPONSE_STATUS_SUCCESSFUL) {
         basic = OCSP_response_get1_basic(response);
     }
-    fault = basic != NULL ? check_basic(staple, basic) : kt_pki_cause(KT_FAULT(CERTIFICATE_STATUS_MALFORMED));
+    fault =
+        basic != NULL ? check_basic(staple, basic, belongs_only) : kt_pki_cause(KT_FAULT(CERTIFICATE_STATUS_MALFORMED));
     OCSP_BASICRESP_free(basic);
     OCSP_RESPONSE_free(response);
     return fault;
@@ -242,5 +268,5 @@ const struct kt_fault *kt_pki_check_staple(const struct kt_pki_staple *staple)
     if (staple->response.len == 0 || staple->issuer == NULL) {
         return must ? KT_FAULT(CERTIFICATE_STATUS_MISSING) : NULL;
     }
-    return check_response(staple);
+    return kt_pki_check_response(staple, false);
 }

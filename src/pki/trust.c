@@ -116,7 +116,12 @@ static const struct kt_fault *add_block(struct kt_trust *trust, const struct kt_
     return fault;
 }
 
-static const struct kt_fault *add_all(struct kt_trust *trust, BIO *bio, size_t *added)
+static bool is_wanted(const struct kt_pki_pem *pem, bool lists_only)
+{
+    return strcmp(pem->name, PEM_STRING_X509_CRL) == 0 || (!lists_only && kt_pki_pem_is_certificate(pem));
+}
+
+static const struct kt_fault *add_all(struct kt_trust *trust, BIO *bio, bool lists_only, size_t *added)
 {
     const struct kt_fault *fault;
     struct kt_pki_pem pem;
@@ -124,7 +129,7 @@ static const struct kt_fault *add_all(struct kt_trust *trust, BIO *bio, size_t *
 
     do {
         fault = kt_pki_pem_next(bio, &pem, &found);
-        if (found && (kt_pki_pem_is_certificate(&pem) || strcmp(pem.name, PEM_STRING_X509_CRL) == 0)) {
+        if (found && is_wanted(&pem, lists_only)) {
             fault = add_block(trust, &pem);
             *added += fault == NULL ? 1 : 0;
         }
@@ -133,7 +138,7 @@ static const struct kt_fault *add_all(struct kt_trust *trust, BIO *bio, size_t *
     return fault;
 }
 
-const struct kt_fault *kt_trust_add_pem(struct kt_trust *trust, struct kt_span pem)
+static const struct kt_fault *add_text(struct kt_trust *trust, struct kt_span pem, bool lists_only)
 {
     const struct kt_fault *fault;
     size_t added = 0;
@@ -146,12 +151,17 @@ const struct kt_fault *kt_trust_add_pem(struct kt_trust *trust, struct kt_span p
     if (bio == NULL) {
         return kt_pki_drained(KT_FAULT(MEMORY_SPENT));
     }
-    fault = add_all(trust, bio, &added);
+    fault = add_all(trust, bio, lists_only, &added);
     if (fault == NULL && added == 0) {
         fault = KT_FAULT(PEM_MISSING);
     }
     BIO_free(bio);
     return kt_pki_drained(fault);
+}
+
+const struct kt_fault *kt_trust_add_pem(struct kt_trust *trust, struct kt_span pem)
+{
+    return add_text(trust, pem, false);
 }
 
 const struct kt_fault *kt_trust_add_file(struct kt_trust *trust, const char *path)
@@ -162,6 +172,85 @@ const struct kt_fault *kt_trust_add_file(struct kt_trust *trust, const char *pat
     KT_TRY(kt_pki_file_read(path, &bytes));
     fault = kt_trust_add_pem(trust, kt_span_of(bytes.p, bytes.len));
     kt_pki_bytes_free(&bytes);
+    return fault;
+}
+
+/* revocation lists */
+
+static const struct kt_fault *add_der_crl(struct kt_trust *trust, const struct kt_pki_bytes *bytes)
+{
+    const unsigned char *at = bytes->p;
+    X509_CRL *crl = d2i_X509_CRL(NULL, &at, (long)bytes->len);
+    const struct kt_fault *fault;
+
+    if (crl != NULL && at == bytes->p + bytes->len) {
+        fault = add_crl(trust, crl);
+    } else {
+        fault = kt_pki_cause(KT_FAULT(PEM_MALFORMED));
+    }
+    X509_CRL_free(crl);
+    return kt_pki_drained(fault);
+}
+
+const struct kt_fault *kt_trust_add_crl_file(struct kt_trust *trust, const char *path)
+{
+    struct kt_pki_bytes bytes = {0};
+    const struct kt_fault *fault;
+
+    KT_TRY(kt_pki_file_read(path, &bytes));
+    if (bytes.len > 0 && bytes.p[0] == (V_ASN1_CONSTRUCTED | V_ASN1_SEQUENCE)) {
+        fault = add_der_crl(trust, &bytes);
+    } else {
+        fault = add_text(trust, kt_span_of(bytes.p, bytes.len), true);
+    }
+    kt_pki_bytes_free(&bytes);
+    return fault;
+}
+
+/* "name.crl", or the hash of a name, ".r" and a number. */
+static bool is_crl_name(const char *name)
+{
+    size_t len = strlen(name);
+    bool is_hash = len > 10 && strspn(name, "0123456789abcdef") == 8 && name[8] == '.' && name[9] == 'r' &&
+                   strspn(name + 10, "0123456789") == len - 10;
+
+    return is_hash || (len > 4 && name[0] != '.' && strcmp(name + len - 4, ".crl") == 0);
+}
+
+static const struct kt_fault *add_crl_entries(struct kt_trust *trust, const char *folder, DIR *dir)
+{
+    const struct dirent *entry;
+    bool found = false;
+    char path[4096];
+
+    while ((entry = readdir(dir)) != NULL) {
+        int len = snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+
+        if (!is_crl_name(entry->d_name)) {
+            continue;
+        }
+        if (len < 0 || (size_t)len >= sizeof path) {
+            KT_FAIL(FILE_UNREADABLE);
+        }
+        KT_TRY(kt_trust_add_crl_file(trust, path));
+        found = true;
+    }
+    return found ? NULL : KT_FAULT(PEM_MISSING);
+}
+
+const struct kt_fault *kt_trust_add_crl_dir(struct kt_trust *trust, const char *path)
+{
+    DIR *dir = path != NULL ? opendir(path) : NULL;
+    const struct kt_fault *fault;
+
+    if (path == NULL) {
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    if (dir == NULL) {
+        KT_FAIL(FILE_UNREADABLE);
+    }
+    fault = add_crl_entries(trust, path, dir);
+    closedir(dir);
     return fault;
 }
 

@@ -194,15 +194,23 @@ static int judge_then_check(X509_STORE_CTX *ctx)
     return job->check_signatures(ctx);
 }
 
-/* Revocation lists are used where there are some; an authority without one is not held against its
- * certificates. */
+/* A list may be missing: of the authority that is trusted always, of the others unless all are wanted. */
 static int on_result(int ok, X509_STORE_CTX *ctx)
 {
-    if (ok == 0 && X509_STORE_CTX_get_error(ctx) == X509_V_ERR_UNABLE_TO_GET_CRL) {
+    const struct job *job = X509_STORE_CTX_get_app_data(ctx);
+    int last = sk_X509_num(X509_STORE_CTX_get0_chain(ctx)) - 1;
+
+    if (ok == 0 && X509_STORE_CTX_get_error(ctx) == X509_V_ERR_UNABLE_TO_GET_CRL &&
+        (job->how->crl != KT_CRL_HARD || X509_STORE_CTX_get_error_depth(ctx) == last)) {
         X509_STORE_CTX_set_error(ctx, X509_V_OK);
         return 1;
     }
     return ok;
+}
+
+static bool wants_lists(const struct job *job, const struct kt_trust *trust)
+{
+    return job->how->crl == KT_CRL_HARD || (job->how->crl == KT_CRL_SOFT && trust->has_crl);
 }
 
 /* names */
@@ -281,6 +289,20 @@ static const struct kt_fault *fault_of(int error)
         return KT_FAULT(CERTIFICATE_SIGNATURE_WRONG);
     case X509_V_ERR_CERT_REVOKED:
         return KT_FAULT(CERTIFICATE_REVOKED);
+    case X509_V_ERR_UNABLE_TO_GET_CRL:
+        return KT_FAULT(CERTIFICATE_CRL_MISSING);
+    case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
+    case X509_V_ERR_UNABLE_TO_DECRYPT_CRL_SIGNATURE:
+    case X509_V_ERR_CRL_SIGNATURE_FAILURE:
+    case X509_V_ERR_CRL_NOT_YET_VALID:
+    case X509_V_ERR_CRL_HAS_EXPIRED:
+    case X509_V_ERR_ERROR_IN_CRL_LAST_UPDATE_FIELD:
+    case X509_V_ERR_ERROR_IN_CRL_NEXT_UPDATE_FIELD:
+    case X509_V_ERR_KEYUSAGE_NO_CRL_SIGN:
+    case X509_V_ERR_UNHANDLED_CRITICAL_CRL_EXTENSION:
+    case X509_V_ERR_CRL_PATH_VALIDATION_ERROR:
+    case X509_V_ERR_DIFFERENT_CRL_SCOPE:
+        return KT_FAULT(CERTIFICATE_CRL_UNUSABLE);
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
         return KT_FAULT(CERTIFICATE_NAME_MISMATCH);
@@ -318,7 +340,7 @@ static const struct kt_fault *set_up(X509_STORE_CTX *ctx, const struct kt_trust 
     if (X509_STORE_CTX_set_default(ctx, server ? "ssl_server" : "ssl_client") != 1) {
         return kt_pki_cause(KT_FAULT(CRYPTO_FAILED));
     }
-    flags |= trust->has_crl ? X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL : 0;
+    flags |= wants_lists(job, trust) ? X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL : 0;
     X509_VERIFY_PARAM_set_flags(param, flags);
     X509_VERIFY_PARAM_set_depth(param, job->how->max_depth < INT_MAX ? (int)job->how->max_depth : INT_MAX);
     X509_VERIFY_PARAM_set_auth_level(param, 0); /* judge() decides on strength */

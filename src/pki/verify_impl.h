@@ -20,9 +20,13 @@ struct kt_pki_staple {
     struct kt_id_list schemes; /* allowed in signatures */
     X509 *leaf, *issuer;       /* of a verified chain; issuer NULL: the leaf is trusted as it stands, alone */
     bool asked;                /* of whom a staple can be wanted: a server */
+    bool own;                  /* our own response: where the issuer is not at hand, what it signed is believed */
 };
 
 /* What how->staple wants: CERTIFICATE_STATUS_*, CERTIFICATE_REVOKED, MEMORY_SPENT. */
 KT_MUST_USE const struct kt_fault *kt_pki_check_staple(const struct kt_pki_staple *staple);
+
+/* The check of the response itself, whatever how->staple says; `belongs_only`: is it one, and for this leaf. */
+KT_MUST_USE const struct kt_fault *kt_pki_check_response(const struct kt_pki_staple *staple, bool belongs_only);
 
 #endif

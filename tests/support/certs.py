@@ -9,6 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
+from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 NOW = datetime.datetime.utcnow()
@@ -144,6 +145,15 @@ class Pki:
 
     def leaf(self, name):
         return getattr(self, name)
+
+    def status(self, name, leaf=None, word="GOOD", age=DAY / 24, life=DAY):
+        """An OCSP response (DER) of the intermediate authority on a leaf: a file of that name."""
+        leaf, revoked = leaf or self.p256, word == "REVOKED"
+        response = ocsp.OCSPResponseBuilder().add_response(
+            leaf.certificate, self.intermediate.certificate, hashes.SHA1(), ocsp.OCSPCertStatus[word],
+            NOW - age, NOW - age + life, NOW - age if revoked else None, None).responder_id(
+            ocsp.OCSPResponderEncoding.NAME, self.intermediate.certificate).sign(self.intermediate.key, hashes.SHA256())
+        return self._write(name, response.public_bytes(serialization.Encoding.DER))
 
     def _write(self, name, data):
         path = self.folder / name

@@ -317,9 +317,15 @@ static void revoke_one(X509_CRL *crl, X509 *x509, const ASN1_TIME *when)
 
 struct test_bytes test_pem_crl(const struct test_cert *issuer, const struct test_cert *const *revoked, size_t n)
 {
+    return test_pem_crl_until(issuer, revoked, n, TEST_PKI_UNTIL);
+}
+
+struct test_bytes test_pem_crl_until(const struct test_cert *issuer, const struct test_cert *const *revoked, size_t n,
+                                     int64_t end)
+{
     X509_CRL *crl = X509_CRL_new();
     ASN1_TIME *from = ASN1_TIME_set(NULL, (time_t)TEST_PKI_FROM);
-    ASN1_TIME *until = ASN1_TIME_set(NULL, (time_t)TEST_PKI_UNTIL);
+    ASN1_TIME *until = ASN1_TIME_set(NULL, (time_t)end);
     BIO *bio = memory();
 
     MUST(crl != NULL && from != NULL && until != NULL && X509_CRL_set_version(crl, X509_CRL_VERSION_2) == 1);

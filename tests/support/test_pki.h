@@ -91,6 +91,9 @@ enum test_key_form {
 struct test_bytes test_pem_certs(const struct test_cert *const *certs, size_t count);
 struct test_bytes test_pem_key(EVP_PKEY *key, enum test_key_form form, const char *password);
 struct test_bytes test_pem_crl(const struct test_cert *issuer, const struct test_cert *const *revoked, size_t n);
+/* The same with a time of its own. */
+struct test_bytes test_pem_crl_until(const struct test_cert *issuer, const struct test_cert *const *revoked, size_t n,
+                                     int64_t until);
 /* certs[0] is the leaf with its key; the rest is its chain. */
 struct test_bytes test_pkcs12(const struct test_cert *const *certs, size_t count, const char *password);
 

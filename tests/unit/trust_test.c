@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 
 #include <keyturn/pki.h>
 
@@ -135,6 +136,102 @@ static void more_than_a_mebibyte_is_refused(void **state)
     free((void *)(uintptr_t)big.p);
 }
 
+/* revocation lists */
+
+static struct test_bytes der_of(const struct test_bytes *pem)
+{
+    struct test_bytes der = {NULL, 0};
+    BIO *bio = BIO_new_mem_buf(pem->p, (int)pem->len);
+    X509_CRL *crl = PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL);
+    uint8_t *at;
+
+    assert_non_null(crl);
+    der.len = (size_t)i2d_X509_CRL(crl, NULL);
+    der.p = at = malloc(der.len);
+    assert_non_null(at);
+    assert_int_equal(i2d_X509_CRL(crl, &at), der.len);
+    X509_CRL_free(crl);
+    BIO_free(bio);
+    return der;
+}
+
+static void lists_come_from_files_in_both_forms(void **state)
+{
+    struct test_bytes pem = test_pem_crl(root, NULL, 0);
+    struct test_bytes der = der_of(&pem);
+    char *as_pem = test_file(test_bytes_span(&pem)), *as_der = test_file(test_bytes_span(&der));
+    char *cut = test_file(kt_span_of(der.p, der.len - 1));
+
+    (void)state;
+    expect_success(kt_trust_add_crl_file(trust, as_pem));
+    expect_success(kt_trust_add_crl_file(trust, as_der));
+    expect_fault(kt_trust_add_crl_file(trust, cut), PEM_MALFORMED, INTERNAL_ERROR);
+    expect_fault(kt_trust_add_crl_file(trust, "/nowhere"), FILE_UNREADABLE, INTERNAL_ERROR);
+    assert_int_equal(name_count(), 0);
+    test_file_remove(cut);
+    test_file_remove(as_der);
+    test_file_remove(as_pem);
+    test_bytes_free(&der);
+    test_bytes_free(&pem);
+}
+
+static void certificates_beside_lists_are_not_trusted(void **state)
+{
+    char *name = test_file(test_bytes_span(&both));
+
+    (void)state;
+    expect_fault(kt_trust_add_crl_file(trust, name), PEM_MISSING, INTERNAL_ERROR);
+    assert_int_equal(name_count(), 0);
+    test_file_remove(name);
+}
+
+static void put_into(const char *folder, const char *name, struct kt_span content)
+{
+    char *from = test_file(content);
+    char to[4200];
+
+    snprintf(to, sizeof to, "%s/%s", folder, name);
+    assert_int_equal(rename(from, to), 0);
+    test_file_remove(from);
+}
+
+static void take_from(const char *folder, const char *name)
+{
+    char path[4200];
+
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_int_equal(unlink(path), 0);
+}
+
+static void lists_come_from_a_folder(void **state)
+{
+    struct test_bytes pem = test_pem_crl(root, NULL, 0);
+    char *folder = test_file(kt_span_of(NULL, 0));
+
+    (void)state;
+    assert_int_equal(unlink(folder), 0);
+    expect_fault(kt_trust_add_crl_dir(trust, folder), FILE_UNREADABLE, INTERNAL_ERROR);
+    expect_fault(kt_trust_add_crl_dir(trust, NULL), USAGE_ARGUMENT, INTERNAL_ERROR);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    put_into(folder, "README", KT_SPAN_TEXT("no list"));
+    put_into(folder, ".crl", KT_SPAN_TEXT("no list"));
+    expect_fault(kt_trust_add_crl_dir(trust, folder), PEM_MISSING, INTERNAL_ERROR);
+    put_into(folder, "one.crl", test_bytes_span(&pem));
+    expect_success(kt_trust_add_crl_dir(trust, folder));
+    take_from(folder, "one.crl");
+    put_into(folder, "01234567.r0", test_bytes_span(&pem));
+    expect_success(kt_trust_add_crl_dir(trust, folder));
+    put_into(folder, "bad.crl", KT_SPAN_TEXT("no list"));
+    expect_fault(kt_trust_add_crl_dir(trust, folder), PEM_MISSING, INTERNAL_ERROR);
+    take_from(folder, "bad.crl");
+    take_from(folder, "01234567.r0");
+    take_from(folder, ".crl");
+    take_from(folder, "README");
+    assert_int_equal(rmdir(folder), 0);
+    test_file_remove(folder);
+    test_bytes_free(&pem);
+}
+
 /* the system's */
 
 static void the_system_s_store_is_found(void **state)
@@ -246,6 +343,9 @@ int main(void)
         TEST(nothing_to_add_is_told),
         TEST(broken_blocks_are_malformed),
         TEST(more_than_a_mebibyte_is_refused),
+        TEST(lists_come_from_files_in_both_forms),
+        TEST(certificates_beside_lists_are_not_trusted),
+        TEST(lists_come_from_a_folder),
         TEST(the_system_s_store_is_found),
         TEST(a_file_may_be_named_instead),
         TEST(a_folder_of_hashes_is_read),

@@ -701,6 +701,75 @@ static void a_revocation_list_is_used_where_there_is_one(void **state)
     test_cert_free(bad);
 }
 
+/* The chain of a leaf, checked with a trust of root and these lists. */
+static const struct kt_fault *verify_with_lists(const struct test_cert *leaf, struct test_bytes *lists, size_t count)
+{
+    struct kt_trust *root_only = trust;
+    const struct kt_fault *fault;
+
+    trust = trust_one(root);
+    for (size_t i = 0; i < count; i++) {
+        expect_success(kt_trust_add_pem(trust, test_bytes_span(&lists[i])));
+    }
+    fault = verify_chain((const struct test_cert *[]){leaf, middle}, 2);
+    kt_trust_free(trust);
+    trust = root_only;
+    return fault;
+}
+
+static void revocation_lists_may_be_off_or_needed(void **state)
+{
+    struct test_cert *leaf = test_leaf("www.example.org", TEST_KEY_P256, middle);
+    const struct test_cert *const revoked[] = {leaf};
+    struct test_bytes empty[] = {test_pem_crl(middle, NULL, 0), test_pem_crl(root, NULL, 0)};
+    struct test_bytes against[] = {test_pem_crl(middle, revoked, 1), test_pem_crl(root, NULL, 0)};
+
+    (void)state;
+    how.crl = KT_CRL_OFF;
+    expect_success(verify_with_lists(leaf, against, 2));
+    how.crl = KT_CRL_HARD;
+    expect_success(verify_with_lists(leaf, empty, 2));
+    expect_fault(verify_with_lists(leaf, against, 2), CERTIFICATE_REVOKED, CERTIFICATE_REVOKED);
+    expect_fault(verify_with_lists(leaf, empty, 0), CERTIFICATE_CRL_MISSING, CERTIFICATE_UNKNOWN);
+    expect_fault(verify_with_lists(leaf, empty, 1), CERTIFICATE_CRL_MISSING, CERTIFICATE_UNKNOWN);
+    expect_fault(verify_with_lists(leaf, empty + 1, 1), CERTIFICATE_CRL_MISSING, CERTIFICATE_UNKNOWN);
+    for (size_t i = 0; i < 2; i++) {
+        test_bytes_free(&empty[i]);
+        test_bytes_free(&against[i]);
+    }
+    test_cert_free(leaf);
+}
+
+static void a_revoked_authority_takes_its_leaves_along(void **state)
+{
+    struct test_cert *leaf = test_leaf("www.example.org", TEST_KEY_P256, middle);
+    const struct test_cert *const revoked[] = {middle};
+    struct test_bytes list = test_pem_crl(root, revoked, 1);
+
+    (void)state;
+    expect_fault(verify_with_lists(leaf, &list, 1), CERTIFICATE_REVOKED, CERTIFICATE_REVOKED);
+    test_bytes_free(&list);
+    test_cert_free(leaf);
+}
+
+static void a_list_that_does_not_count_is_refused(void **state)
+{
+    struct test_cert *leaf = test_leaf("www.example.org", TEST_KEY_P256, middle);
+    struct test_cert *twin = test_intermediate("middle", root);
+    struct test_bytes old = test_pem_crl_until(middle, NULL, 0, NOW - 1);
+    struct test_bytes foreign = test_pem_crl(twin, NULL, 0);
+
+    (void)state;
+    expect_fault(verify_with_lists(leaf, &old, 1), CERTIFICATE_CRL_UNUSABLE, CERTIFICATE_UNKNOWN);
+    expect_fault(verify_with_lists(leaf, &foreign, 1), CERTIFICATE_CRL_UNUSABLE, CERTIFICATE_UNKNOWN);
+    how.crl = KT_CRL_OFF;
+    expect_success(verify_with_lists(leaf, &old, 1));
+    test_bytes_free(&foreign);
+    test_bytes_free(&old);
+    test_cert_free(twin);
+    test_cert_free(leaf);
+}
+
 /* length and work */
 
 /* certs[0] is the leaf, the last one is signed by root. */
@@ -999,6 +1068,9 @@ int main(void)
         TEST(how_the_authority_itself_is_signed_does_not_matter),
         TEST(only_the_schemes_asked_for_are_accepted),
         TEST(a_revocation_list_is_used_where_there_is_one),
+        TEST(revocation_lists_may_be_off_or_needed),
+        TEST(a_revoked_authority_takes_its_leaves_along),
+        TEST(a_list_that_does_not_count_is_refused),
         TEST(the_depth_is_limited),
         TEST(a_path_length_is_kept),
         TEST(signature_checks_are_counted_before_they_are_made),
