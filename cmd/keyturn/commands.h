@@ -6,6 +6,7 @@
 
 int kt_cmd_connect(int argc, char **argv);
 int kt_cmd_serve(int argc, char **argv);
+int kt_cmd_policy(int argc, char **argv);
 int kt_cmd_tour(int argc, char **argv);
 
 #endif

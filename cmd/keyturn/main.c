@@ -13,6 +13,7 @@ static const struct command {
 } commands[] = {
     {"connect", kt_cmd_connect, "connect to a TLS server; stdin and stdout are the data"},
     {"serve", kt_cmd_serve, "serve TLS: echo, files, or forwarding to a plain service"},
+    {"policy", kt_cmd_policy, "print a policy: what is allowed, in the form of a policy file"},
     {"tour", kt_cmd_tour, "see it work: handshakes, data and key changes against stock peers"},
 };
 
@@ -48,7 +49,7 @@ int main(int argc, char **argv)
         return fflush(stdout) == 0 ? KT_EXIT_OK : KT_EXIT_FILES;
     }
     if (word[0] == '\0') {
-        return kt_report_usage("", "a command is missing: connect, serve or tour");
+        return kt_report_usage("", "a command is missing: connect, serve, policy or tour");
     }
     return kt_report_usage("", "no command is called \"%.40s\"", word);
 }

@@ -17,6 +17,14 @@ enum {
     PASSWORD_MAX = 1024,
 };
 
+/* Bits of rekey_given. */
+enum {
+    GIVEN_RECORDS = 1,
+    GIVEN_BYTES = 2,
+    GIVEN_SECONDS = 4,
+    GIVEN_GAP = 8,
+};
+
 /* What is wrong with a value, with the part of it that is. Options are parsed by one thread, once. */
 __attribute__((format(printf, 1, 2))) static const char *complaint(const char *format, ...)
 {
@@ -151,6 +159,7 @@ static const char *set_rekey_records(void *target, const char *value)
     const char *wrong = set_number(value, UINT64_MAX, &l->sending.max_records);
 
     l->receiving.max_records = l->sending.max_records;
+    ((struct kt_options *)target)->rekey_given |= GIVEN_RECORDS;
     return wrong;
 }
 
@@ -160,6 +169,7 @@ static const char *set_rekey_bytes(void *target, const char *value)
     const char *wrong = set_number(value, UINT64_MAX, &l->sending.max_bytes);
 
     l->receiving.max_bytes = l->sending.max_bytes;
+    ((struct kt_options *)target)->rekey_given |= GIVEN_BYTES;
     return wrong;
 }
 
@@ -169,11 +179,13 @@ static const char *set_rekey_seconds(void *target, const char *value)
     const char *wrong = set_u32(value, UINT32_MAX, &l->sending.max_seconds);
 
     l->receiving.max_seconds = l->sending.max_seconds;
+    ((struct kt_options *)target)->rekey_given |= GIVEN_SECONDS;
     return wrong;
 }
 
 static const char *set_rekey_gap(void *target, const char *value)
 {
+    ((struct kt_options *)target)->rekey_given |= GIVEN_GAP;
     return set_u32(value, UINT32_MAX, &((struct kt_options *)target)->lifetime.min_gap_ms);
 }
 
@@ -222,6 +234,12 @@ static const char *set_password_file(void *target, const char *value)
 }
 
 /* The rest */
+
+static const char *set_policy(void *target, const char *value)
+{
+    ((struct kt_options *)target)->policy_name = value;
+    return NULL;
+}
 
 static const char *set_keylog(void *target, const char *value)
 {
@@ -292,6 +310,7 @@ static const struct kt_option common[] = {
     {"pkcs12", "FILE", "certificate and key in PKCS#12", set_pkcs12},
     {"password-file", "FILE", "the first line is the password of the key before it", set_password_file},
     {"alpn", "LIST", "application protocols, most preferred first, as in h2,http/1.1", set_alpn},
+    {"policy", "NAME|FILE", "what is allowed, as modern, 2026-modern or a file; the options override it", set_policy},
     {"groups", "LIST", "key exchange groups, as in x25519,P-256", set_groups},
     {"suites", "LIST", "cipher suites, as in TLS_AES_128_GCM_SHA256", set_suites},
     {"schemes", "LIST", "signature schemes, as in ed25519,rsa_pss_rsae_sha256", set_schemes},
@@ -447,8 +466,70 @@ void kt_options_observe(void *user, const struct kt_conn *conn, const struct kt_
     }
 }
 
+enum kt_exit kt_options_policy(const char *name, struct kt_user_policy *policy)
+{
+    const struct kt_policy *ours = kt_policy_named(name);
+    struct kt_policy_error error;
+    const struct kt_fault *fault;
+
+    if (ours != NULL) {
+        *policy = kt_policy_user(ours);
+        return KT_EXIT_NONE;
+    }
+    errno = 0;
+    fault = kt_policy_file(name, policy, &error);
+    if (fault == NULL) {
+        return KT_EXIT_NONE;
+    }
+    if (error.line == 0) {
+        return kt_report_fault("", name, fault, NULL, errno);
+    }
+    kt_report_line("", "error: %s:%u: \"%s\": %s (reason=%s alert=-)", name, error.line, error.word, error.problem,
+                   kt_reason_name((enum kt_reason)fault->reason));
+    kt_report_line("", "hint: %s", kt_explain_hint(fault, NULL));
+    return kt_report_exit(fault, -1);
+}
+
+/* The policy's lifetime, but for what the options said. */
+static void merge_lifetime(struct kt_options *o)
+{
+    struct kt_lifetime l = o->policy.lifetime;
+
+    if ((o->rekey_given & GIVEN_RECORDS) != 0) {
+        l.sending.max_records = l.receiving.max_records = o->lifetime.sending.max_records;
+    }
+    if ((o->rekey_given & GIVEN_BYTES) != 0) {
+        l.sending.max_bytes = l.receiving.max_bytes = o->lifetime.sending.max_bytes;
+    }
+    if ((o->rekey_given & GIVEN_SECONDS) != 0) {
+        l.sending.max_seconds = l.receiving.max_seconds = o->lifetime.sending.max_seconds;
+    }
+    if ((o->rekey_given & GIVEN_GAP) != 0) {
+        l.min_gap_ms = o->lifetime.min_gap_ms;
+    }
+    o->lifetime = l;
+}
+
+struct kt_verify kt_options_verify(const struct kt_options *options)
+{
+    struct kt_verify how = kt_verify_default();
+
+    how.min_rsa_bits = options->policy.min_rsa_bits;
+    how.min_curve_bits = options->policy.min_curve_bits;
+    return how;
+}
+
 enum kt_exit kt_options_open(struct kt_options *options)
 {
+    options->policy = kt_policy_user(NULL);
+    if (options->policy_name != NULL) {
+        enum kt_exit done = kt_options_policy(options->policy_name, &options->policy);
+
+        if (done != KT_EXIT_NONE) {
+            return done;
+        }
+    }
+    merge_lifetime(options);
     options->env = *kt_env_linux();
     options->env.user = options;
     if (options->keylog_path != NULL) {
@@ -539,8 +620,12 @@ static const struct kt_fault *apply(const struct kt_options *o, struct kt_builde
 {
     const struct kt_fault *fault;
 
-    *field = "--suites";
-    fault = apply_ids(b, &o->suites, kt_builder_suites);
+    *field = "--policy";
+    fault = kt_builder_user_policy(b, &o->policy);
+    if (fault == NULL) {
+        *field = "--suites";
+        fault = apply_ids(b, &o->suites, kt_builder_suites);
+    }
     if (fault == NULL) {
         *field = "--groups";
         fault = apply_ids(b, &o->groups, kt_builder_groups);

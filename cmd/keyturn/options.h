@@ -51,7 +51,10 @@ struct kt_options {
     struct kt_option_ids suites, groups, schemes;
     struct kt_span alpn[KT_OPTION_ALPN];
     size_t alpn_count;
-    struct kt_lifetime lifetime;
+    const char *policy_name;      /* of the library, or a file; NULL: the default */
+    struct kt_user_policy policy; /* from kt_options_open */
+    struct kt_lifetime lifetime;  /* from kt_options_open that of the policy, but for what was given */
+    unsigned rekey_given;         /* bits: which of its limits */
     size_t padding;
     size_t record_limit; /* 0: not given */
     int key_shares;      /* -1: not given */
@@ -95,10 +98,19 @@ struct kt_option_command {
 enum kt_exit kt_options_parse(struct kt_options *options, const struct kt_option_command *command, int argc,
                               char **argv, int *first);
 
-/* Opens trace and key log and fills env. KT_EXIT_NONE, or the message was printed. close accepts what open
- * left. */
+/* Reads the policy, opens trace and key log and fills env. KT_EXIT_NONE, or the message was printed. close accepts what
+ * open left. */
 enum kt_exit kt_options_open(struct kt_options *options);
 void kt_options_close(struct kt_options *options);
+
+/*
+ * A policy of the library by its name, or a user policy by that of its file, for `policy`. KT_EXIT_NONE, or the message
+ * was printed.
+ */
+enum kt_exit kt_options_policy(const char *name, struct kt_user_policy *policy);
+
+/* How to verify a peer as the policy demands. */
+struct kt_verify kt_options_verify(const struct kt_options *options);
 
 /* The observer of `env`; user is the kt_options. */
 void kt_options_observe(void *user, const struct kt_conn *conn, const struct kt_notice *notice);

@@ -135,18 +135,15 @@ static void answer_sign(struct kt_link *link, const struct kt_ask *ask)
                  fault != NULL ? kt_answer_refuse(link->conn, fault) : kt_answer_signature(link->conn, signature, len));
 }
 
-/* Clients are known by their authority, not by a host name. */
 static void answer_verify(struct kt_link *link, const struct kt_ask *ask)
 {
-    struct kt_verify how = kt_verify_default();
     const struct kt_fault *fault = NULL;
 
     if (link->setup->trust == NULL) {
         kt_link_note(link, kt_answer_refuse(link->conn, NULL));
         return;
     }
-    how.any_name = true;
-    fault = kt_pki_verify(link->setup->trust, &how, ask);
+    fault = kt_pki_verify(link->setup->trust, &link->setup->verify, ask);
     kt_link_note(link, fault != NULL ? kt_answer_refuse(link->conn, fault) : kt_answer_verified(link->conn));
 }
 

@@ -105,6 +105,8 @@ enum kt_exit kt_setup_load(const struct kt_options *common, const struct kt_serv
         return KT_EXIT_FILES;
     }
     atomic_init(&setup->references, 1);
+    setup->verify = kt_options_verify(common);
+    setup->verify.any_name = true; /* clients are known by their authority, not by a host name */
     exit = load_trust(own, &setup->trust);
     if (exit == KT_EXIT_NONE) {
         exit = load_config(common, own, ephemeral, setup);

@@ -11,7 +11,8 @@
 struct kt_setup {
     _Atomic size_t references;
     struct kt_config *config;
-    struct kt_trust *trust; /* for the certificates of clients, or NULL */
+    struct kt_trust *trust;  /* for the certificates of clients, or NULL */
+    struct kt_verify verify; /* how they are checked */
 };
 
 /*

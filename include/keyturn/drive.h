@@ -131,6 +131,14 @@ KT_API KT_MUST_USE const struct kt_fault *kt_keylog_open(const char *path, struc
 KT_API void kt_keylog_line(struct kt_keylog *log, const struct kt_notice *notice);
 KT_API void kt_keylog_close(struct kt_keylog *log);
 
+/*
+ * Reads a user policy from a file of at most 64 KiB, see kt_policy_parse: on a fault *out is untouched, and *error,
+ * which may be NULL, has line 0 where the file is at fault and not its text. Faults: FILE_UNREADABLE (errno says more),
+ * POLICY_MALFORMED, USAGE_ARGUMENT, MEMORY_SPENT.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_policy_file(const char *path, struct kt_user_policy *out,
+                                                         struct kt_policy_error *error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -117,7 +117,7 @@ def test_the_page_of_the_command_has_all_its_options(keyturn):
     page = (ROOT / "docs/man/keyturn.1").read_text()
     told = set(re.findall(r"^\.It Fl Fl ([\w-]+)", page, re.M))
     known = set()
-    for command in ("connect", "serve", "tour"):
+    for command in ("connect", "serve", "policy", "tour"):
         text = subprocess.check_output([keyturn, command, "--help"], text=True, timeout=60)
         known.update(re.findall(r"^  --([\w-]+)", text, re.M))
     assert told - {"version"} == known
