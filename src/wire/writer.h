@@ -53,7 +53,10 @@ static inline void kt_put_number(struct kt_writer *w, size_t size, uint64_t valu
 {
     uint8_t *at = kt_writer_room(w, size);
 
-    for (size_t i = 0; at != NULL && i < size; i++) {
+    if (at == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < size; i++) {
         at[i] = (uint8_t)(value >> (8 * (size - 1 - i)));
     }
 }

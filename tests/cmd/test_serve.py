@@ -76,7 +76,7 @@ def site(tmp_path):
 
 @contextlib.contextmanager
 def http_connection(peer, port):
-    connection = http.client.HTTPSConnection("localhost", port, timeout=DEADLINE, context=peer.python_context(False))
+    connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=DEADLINE, context=peer.python_context(False))
     try:
         yield connection
     finally:

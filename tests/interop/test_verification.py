@@ -63,6 +63,10 @@ def test_the_name_asked_for_is_the_name_checked(cli, peer, pki):
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_the_host_is_the_name_when_no_other_is_given(cli, peer, pki, host):
+    try:
+        socket.getaddrinfo(host, None)
+    except socket.gaierror:
+        pytest.skip("no localhost here: a bare chroot has no /etc/hosts")
     server = peer.python_server()
     client = cli.run("connect", f"{host}:{server.port}", "--ca", pki.ca, data=PING)
     assert client.code == command.DONE, client.report()

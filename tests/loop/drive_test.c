@@ -136,6 +136,18 @@ static void end_open(struct end *end, enum kt_role role, const struct setup *set
     assert_null(kt_drive_new(end->config, end->fd, &options, &end->drive));
 }
 
+/* A bare chroot has no /dev/pts. */
+static bool has_pty(void)
+{
+    int fd = posix_openpt(O_RDWR | O_NOCTTY);
+    bool has = fd >= 0 && grantpt(fd) == 0;
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    return has;
+}
+
 static void make_pty(int fds[2])
 {
     struct termios raw;
@@ -420,6 +432,9 @@ static void what_is_no_socket_works_as_well(void **state)
     pthread_t threads[2];
 
     (void)state;
+    if (!has_pty()) {
+        skip();
+    }
     open_connected(&p, &(struct setup){.pty = true});
     p.client.to_send = p.server.to_receive = BULK / 8;
     threads[0] = start(run_reader, &p.server);

@@ -1,8 +1,8 @@
 /*
  * heap_count.h - counts every allocation of a test program, whoever makes it.
  *
- * Without a sanitizer the allocator of the C library is wrapped here; under the address sanitizer, which brings its
- * own, by the hooks it offers. To be included once.
+ * Without a sanitizer the allocator of the C library is wrapped here; under the address and the thread sanitizer, which
+ * bring their own, by the hooks they offer. To be included once.
  */
 #ifndef TESTS_HEAP_COUNT_H
 #define TESTS_HEAP_COUNT_H
@@ -25,13 +25,15 @@ static void heap_taken(size_t len)
     }
 }
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define __SANITIZE_ADDRESS__ 1 /* clang says it so */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HEAP_HOOKS 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) /* clang says it so */
+#define HEAP_HOOKS 1
 #endif
 #endif
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(HEAP_HOOKS)
 
 /* Of sanitizer/allocator_interface.h, which gcc does not bring along. */
 int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void *, size_t),

@@ -1,6 +1,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <setjmp.h>
@@ -71,11 +72,25 @@ static bool has_ipv6(void)
     return has;
 }
 
+/* A bare chroot has no /etc/hosts. */
+static bool has_localhost(void)
+{
+    struct addrinfo *found = NULL;
+    bool has = getaddrinfo("localhost", NULL, NULL, &found) == 0;
+
+    if (has) {
+        freeaddrinfo(found);
+    }
+    return has;
+}
+
 static void who_dials_meets_who_listens(void **state)
 {
     (void)state;
     assert_meets("127.0.0.1:0", "127.0.0.1");
-    assert_meets("localhost:0", "localhost");
+    if (has_localhost()) {
+        assert_meets("localhost:0", "localhost");
+    }
     assert_meets(":0", "127.0.0.1");
     if (has_ipv6()) {
         assert_meets("[::1]:0", "::1");
