@@ -259,5 +259,5 @@ int main(int argc, char **argv)
     }
     shim_release(&shim);
     (void)fputs("--- DONE ---\n", stderr);
-    return outcome;
+    return (int)outcome;
 }
