@@ -17,7 +17,7 @@ static const struct kt_fault *handshake(struct shim *shim)
     while (fault == NULL && !kt_conn_is_connected(shim->conn)) {
         fault = shim_turn(shim);
     }
-    return fault;
+    return fault != NULL ? fault : shim_flush(shim);
 }
 
 static const struct kt_fault *write_bytes(struct shim *shim, const uint8_t *bytes, size_t len)
@@ -110,7 +110,8 @@ static const struct kt_fault *write_first(struct shim *shim)
         return write_sizes(shim);
     }
     shim->held = flags->unfinished_write;
-    for (uint64_t i = 0; fault == NULL && flags->writes_first && i < flags->initial_write_count; i++) {
+    for (uint64_t i = 0;
+         fault == NULL && (flags->writes_first || flags->unfinished_write) && i < flags->initial_write_count; i++) {
         fault = write_bytes(shim, bytes, strlen(flags->initial_write));
     }
     return fault;
@@ -258,5 +259,5 @@ int main(int argc, char **argv)
     }
     shim_release(&shim);
     (void)fputs("--- DONE ---\n", stderr);
-    return outcome;
+    return (int)outcome;
 }

@@ -38,8 +38,11 @@ static const struct kt_fault *choose_config(struct shim *shim, const struct kt_a
     if (!shim_check_hello(shim, ask)) {
         return refuse(shim, &wrong_expectation);
     }
-    if (flags->fail_early_callback || flags->fail_ddos_callback) {
+    if (flags->fail_early_callback) {
         return refuse(shim, NULL);
+    }
+    if (flags->fail_ddos_callback) {
+        return refuse(shim, &wrong_expectation);
     }
     return kt_answer_config(shim->conn, flags->early_callback ? shim->config : NULL);
 }

@@ -254,6 +254,9 @@ static enum shim_exit check(const struct shim_flags *flags)
     if (flags->max_version < KT_TLS_1_3 || flags->min_version > KT_TLS_1_3) {
         return missing("a version other than TLS 1.3");
     }
+    if (flags->ocsp && !flags->server) {
+        return missing("asking for a stapled response");
+    }
     return SHIM_GOOD;
 }
 

@@ -77,6 +77,8 @@ static struct kt_credential *dress(struct shim *shim, struct kt_credential *owne
 {
     uint16_t schemes[16];
     size_t count = 0;
+    const char *name = shim->flags->expect_server_name != NULL ? shim->flags->expect_server_name : "";
+    struct kt_span names[] = {{(const uint8_t *)name, strlen(name)}};
     struct kt_credential *shown;
 
     for (size_t i = 0; i < flags->signing_prefs.count; i++) {
@@ -89,6 +91,8 @@ static struct kt_credential *dress(struct shim *shim, struct kt_credential *owne
         .chain_len = owner->chain_len,
         .schemes = flags->signing_prefs.count > 0 ? schemes : owner->schemes,
         .scheme_count = flags->signing_prefs.count > 0 ? count : owner->scheme_count,
+        .names = names,
+        .name_count = names[0].len > 0, /* a server says that it used the name only where it did */
         .ocsp_response = flags->ocsp_response.len > 0 ? &flags->ocsp_response : NULL,
     };
     if (parts.scheme_count == 0) {
