@@ -238,6 +238,17 @@ static const char *set_padding(void *target, const char *value)
     return wrong;
 }
 
+static const char *set_record_limit(void *target, const char *value)
+{
+    uint64_t limit = 0;
+
+    if (!kt_options_number(value, 16384, &limit) || limit < 64) {
+        return complaint("\"%.40s\" is not a number from 64 to 16384", value);
+    }
+    ((struct kt_options *)target)->record_limit = (size_t)limit;
+    return NULL;
+}
+
 static const char *set_key_shares(void *target, const char *value)
 {
     uint32_t count = 0;
@@ -290,6 +301,7 @@ static const struct kt_option common[] = {
     {"rekey-seconds", "N", "... seconds", set_rekey_seconds},
     {"rekey-gap-ms", "N", "least time between two changes we start; default 1000", set_rekey_gap},
     {"padding", "N", "pad records to a multiple of N bytes", set_padding},
+    {"record-limit", "N", "take records of at most N bytes, 64 to 16384, from the peer", set_record_limit},
     {"keylog", "FILE", "DANGER: append the secrets of all connections to FILE", set_keylog},
     {"trace", "[=FORM]", "draw what happens on stderr: text, json or color", set_trace},
     {"quiet", NULL, "no lines on stderr but errors", set_quiet},
@@ -548,6 +560,10 @@ static const struct kt_fault *apply(const struct kt_options *o, struct kt_builde
     if (fault == NULL) {
         *field = "--padding";
         fault = kt_builder_padding(b, o->padding);
+    }
+    if (fault == NULL && o->record_limit > 0) {
+        *field = "--record-limit";
+        fault = kt_builder_record_limit(b, o->record_limit);
     }
     if (fault == NULL && o->key_shares >= 0) {
         *field = "--key-shares";

@@ -53,7 +53,8 @@ struct kt_options {
     size_t alpn_count;
     struct kt_lifetime lifetime;
     size_t padding;
-    int key_shares; /* -1: not given */
+    size_t record_limit; /* 0: not given */
+    int key_shares;      /* -1: not given */
     struct kt_option_credential credentials[KT_OPTION_LIST];
     size_t credential_count;
     const char *keylog_path;

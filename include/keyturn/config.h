@@ -33,6 +33,13 @@ KT_API void kt_builder_free(struct kt_builder *b);
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_policy(struct kt_builder *b, const struct kt_policy *policy);
 
 /*
+ * Replaces all lists and the lifetime by those of a user policy (kt_policy_parse). The lists that it has itself are
+ * taken at their word, as by the calls below; those of the policy it is based on as by kt_builder_policy.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_builder_user_policy(struct kt_builder *b,
+                                                                 const struct kt_user_policy *policy);
+
+/*
  * Replace one list, most preferred first. Numbers of policy.h; at most 32 each. kt_builder_build refuses an
  * empty list, a number twice and a number that cannot be used: CONFIG_SUITES, CONFIG_GROUPS, CONFIG_SCHEMES.
  * `schemes` is for CertificateVerify, `cert_schemes` for signatures in chains.
@@ -78,16 +85,38 @@ KT_API void kt_builder_client_auth(struct kt_builder *b, enum kt_client_auth mod
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_authorities(struct kt_builder *b, const struct kt_span *names,
                                                                  size_t n);
 
-/* The key-lifetime contract of all connections. */
+/* The key-lifetime contract of all connections. Refused by kt_builder_build (CONFIG_LIFETIME): a limit in seconds that
+ * min_gap_ms would never let be kept, and a peer_budget out of range. */
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_lifetime(struct kt_builder *b, const struct kt_lifetime *lifetime);
 
 /* Pads the content of each protected record to a multiple of this many bytes (RFC 9846 section 5.4), as far as
  * the record allows. 0 or 1: none (the default). At most 16384. */
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_padding(struct kt_builder *b, size_t multiple);
 
+/*
+ * The most content one record from the peer may carry, 64 to 16384 bytes (kt_builder_build: USAGE_ARGUMENT), by
+ * record_size_limit (RFC 8449). It holds when the peer takes part; on the wire stands one more, for TLS 1.3 counts the
+ * content type, and padding counts as content. Default 16384. The extension is sent always, as RFC 8449 section 4
+ * advises, also when it asks for nothing: peers that do not know it pass over it, browsers have sent it for years, and
+ * only thus can a peer whose memory is small have its own limit respected, which we do always.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_builder_record_limit(struct kt_builder *b, size_t bytes);
+
+/*
+ * Client: asks servers that do not know record_size_limit for short records in both directions, too, by
+ * max_fragment_length (RFC 6066 section 4): 512, 1024, 2048 or 4096 bytes, 0: not asked (kt_builder_build:
+ * USAGE_ARGUMENT). Those that know both take the record limit, which is lowered to this. Default 0. A server always
+ * grants what a client asks in this way.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_builder_max_fragment(struct kt_builder *b, size_t bytes);
+
 /* Random reserved values in lists and extensions (RFC 8701) and a random order of extensions, so that servers stay
  * tolerant. Default true. */
 KT_API void kt_builder_grease(struct kt_builder *b, bool on);
+
+/* Client: asks the server to staple an OCSP response to its certificate (RFC 6066 section 8); what comes is shown
+ * by KT_ASK_VERIFY. Default true. */
+KT_API void kt_builder_staple(struct kt_builder *b, bool on);
 
 /* The observer gets KT_NOTICE_SECRET. DANGER: whoever has these secrets reads the connections. Default false. */
 KT_API void kt_builder_danger_keylog(struct kt_builder *b, bool on);

@@ -24,6 +24,10 @@ struct kt_facts {
     bool peer_authenticated;    /* the peer proved a certificate that was accepted, now or in the session's origin */
     struct kt_span server_name; /* client: the name given; server: the SNI received */
     struct kt_span alpn;
+    /* The most content of one protected record, padding included: in ours as the peer wants it, in the peer's as we
+     * do. 16384 until a lower one is agreed (config.h). */
+    uint16_t record_limit_sending;
+    uint16_t record_limit_receiving;
     uint32_t handshake_ms; /* from the first byte of output or input to connected */
 };
 

@@ -63,8 +63,18 @@ KT_API KT_MUST_USE const struct kt_fault *kt_trust_add_file(struct kt_trust *tru
 /* The distinguished names (DER) of all authorities, for kt_builder_authorities. Valid as long as the trust. */
 KT_API const struct kt_span *kt_trust_names(const struct kt_trust *trust, size_t *count);
 
+/*
+ * What a stapled OCSP response counts (RFC 6960). It must be for the leaf and its issuer as found in the chain,
+ * signed by that issuer or by a delegate that the issuer certified for it (id-kp-OCSPSigning), current, and say "good".
+ */
+enum kt_staple {
+    KT_STAPLE_CHECK,   /* one that came must be right; none is fine unless the leaf says "must staple" (RFC 7633) */
+    KT_STAPLE_IGNORE,  /* not looked at, whatever the leaf says */
+    KT_STAPLE_REQUIRE, /* one must come and be right */
+};
+
 /* How a chain is checked. kt_verify_default(): names checked, 2048-bit RSA and 256-bit curves or more,
- * 10 certificates, a budget of 64 signature checks, the time now. */
+ * 10 certificates, a budget of 64 signature checks, the time now, a stapled OCSP response checked where one comes. */
 struct kt_verify {
     bool any_name; /* do not compare the name; servers set it for clients */
     unsigned min_rsa_bits;
@@ -72,6 +82,7 @@ struct kt_verify {
     unsigned max_depth;  /* certificates between leaf and authority; a peer may send two more than that */
     unsigned max_checks; /* signature checks, the work budget of a chain: more is refused before the first */
     int64_t at;          /* Unix time to check for; 0: now */
+    enum kt_staple staple;
 };
 
 KT_API struct kt_verify kt_verify_default(void);

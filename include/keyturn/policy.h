@@ -6,7 +6,7 @@
 #ifndef KEYTURN_POLICY_H
 #define KEYTURN_POLICY_H
 
-#include <keyturn/base.h>
+#include <keyturn/lifetime.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -68,6 +68,59 @@ struct kt_policy {
 KT_API extern const struct kt_policy kt_policy_2026_modern;
 
 /*
+ * The same algorithms in an order for partners with older software and certificates: the NIST curves before
+ * X25519, RSA before ECDSA before Ed25519. Nothing in it is weaker than what the default allows.
+ */
+KT_API extern const struct kt_policy kt_policy_2026_compatible;
+
+/*
+ * A policy of the library by its name: "2026-modern" is that one for ever, "modern" the newest of that name. Case
+ * does not matter. NULL when there is none. kt_policy_at counts them from 0, the newest of a name before older ones;
+ * NULL behind the last. Constants. Any thread.
+ */
+KT_API const struct kt_policy *kt_policy_named(const char *name);
+KT_API const struct kt_policy *kt_policy_at(size_t index);
+
+enum { KT_POLICY_LIST_MAX = 32 };
+
+/* Identifiers, most preferred first. */
+struct kt_policy_ids {
+    uint16_t ids[KT_POLICY_LIST_MAX];
+    size_t count;
+};
+
+/*
+ * A policy that a user wrote: a policy of the library and what differs from it. A list of zero length is that of
+ * `based_on`. The least sizes of keys are for whoever verifies the peer (struct kt_verify of pki.h).
+ */
+struct kt_user_policy {
+    const struct kt_policy *based_on;
+    struct kt_policy_ids versions, suites, groups, schemes, cert_schemes;
+    struct kt_lifetime lifetime;
+    unsigned min_rsa_bits;   /* 2048 to 8192 */
+    unsigned min_curve_bits; /* 256 to 521 */
+};
+
+/* `policy` and nothing else: the default lifetime, 2048 bits, 256 bits. NULL: the default policy. */
+KT_API struct kt_user_policy kt_policy_user(const struct kt_policy *policy);
+
+/* Where a text is wrong: the line from 1, the word in question as far as it fits (what is not printable as "?"), and
+ * what is wrong with it (static text). */
+struct kt_policy_error {
+    unsigned line;
+    char word[64];
+    const char *problem;
+};
+
+/*
+ * Reads the text of a user policy, lines "field = value, value" (keyturn-policy(5)). On a fault *out is untouched and
+ * *error, which may be NULL, says where. Whether the values go together is found by kt_builder_build. Faults:
+ * POLICY_MALFORMED, USAGE_ARGUMENT. Any thread.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_policy_parse(struct kt_span text, struct kt_user_policy *out,
+                                                          struct kt_policy_error *error);
+
+/*
  * The names people write in options and logs: the IANA names ("TLS_AES_128_GCM_SHA256", "x25519",
  * "ecdsa_secp256r1_sha256"). *_name never returns NULL ("unknown"); *_named returns 0 for a name it does not
  * know; case does not matter, and for suites "AES-128-GCM" style short forms are understood, for groups
@@ -77,6 +130,7 @@ KT_API const char *kt_version_name(uint16_t version);
 KT_API const char *kt_suite_name(uint16_t suite);
 KT_API const char *kt_group_name(uint16_t group);
 KT_API const char *kt_scheme_name(uint16_t scheme);
+KT_API uint16_t kt_version_named(const char *name);
 KT_API uint16_t kt_suite_named(const char *name);
 KT_API uint16_t kt_group_named(const char *name);
 KT_API uint16_t kt_scheme_named(const char *name);

@@ -1,6 +1,9 @@
+#include <limits.h>
+
 #include "base/fail.h"
 #include "base/span.h"
 #include "config/builder_impl.h"
+#include "registry/registry.h"
 #include "wire/writer.h"
 
 /* lists of numbers */
@@ -99,12 +102,49 @@ static const struct kt_fault *take_algorithms(struct kt_builder *b, struct kt_co
     return NULL;
 }
 
+/* The longest key that can sign so; no end to RSA. */
+static unsigned longest_key(uint16_t scheme)
+{
+    const struct kt_scheme_facts *facts = kt_scheme_facts(scheme);
+
+    switch (facts != NULL ? (enum kt_key_kind)facts->key : KT_KEY_NONE) {
+    case KT_KEY_RSA:
+    case KT_KEY_RSA_PSS:
+        return UINT_MAX;
+    case KT_KEY_P521:
+        return 521;
+    case KT_KEY_P384:
+        return 384;
+    case KT_KEY_P256:
+    case KT_KEY_ED25519:
+        return 256;
+    case KT_KEY_NONE:
+        break;
+    }
+    return 0;
+}
+
+/* Where every scheme is for keys that are too short, no peer could ever be verified. */
+static bool has_long_key(const uint16_t *schemes, size_t count, unsigned bits)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (longest_key(schemes[i]) >= bits) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static const struct kt_fault *take_schemes(struct kt_builder *b, struct kt_config *config)
 {
     struct kt_writer w = kt_writer_over(config->cert_schemes_bytes, sizeof config->cert_schemes_bytes);
 
     if (!usable(b, "schemes", &b->schemes, has_handshake_scheme, config->schemes, &config->scheme_count) ||
         !usable(b, "cert_schemes", &b->cert_schemes, has_scheme, config->cert_schemes, &config->cert_scheme_count)) {
+        KT_FAIL(CONFIG_SCHEMES);
+    }
+    if (!has_long_key(config->schemes, config->scheme_count, b->min_curve_bits)) {
+        kt_builder_blame(b, "min_curve_bits", 0);
         KT_FAIL(CONFIG_SCHEMES);
     }
     for (size_t i = 0; i < config->cert_scheme_count; i++) {
@@ -192,10 +232,48 @@ static void take_credentials(const struct kt_builder *b, struct kt_config *confi
 
 /* numbers */
 
+/* A gap longer than a limit in seconds would keep it from ever being held. */
+static bool gap_exceeds(const struct kt_limits *limits, uint32_t gap_ms)
+{
+    return limits->max_seconds != 0 && gap_ms > (uint64_t)limits->max_seconds * 1000;
+}
+
+/* A request for short records says the same in both extensions, whichever of them the server knows. */
+static const struct kt_fault *take_record_limits(struct kt_builder *b, struct kt_config *config)
+{
+    uint8_t code = 1;
+
+    if (b->record_limit < KT_RECORD_LIMIT_MIN || b->record_limit > KT_PLAINTEXT_MAX) {
+        kt_builder_blame(b, "record_limit", 0);
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    config->record_limit = b->record_limit;
+    if (b->max_fragment == 0) {
+        return NULL;
+    }
+    while (code <= KT_FRAGMENT_CODE_MAX && b->max_fragment != kt_fragment_length(code)) {
+        code++;
+    }
+    if (b->role != KT_CLIENT || code > KT_FRAGMENT_CODE_MAX) {
+        kt_builder_blame(b, "max_fragment", 0);
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    config->fragment_code = code;
+    if (config->record_limit > b->max_fragment) {
+        config->record_limit = b->max_fragment;
+    }
+    return NULL;
+}
+
 static const struct kt_fault *take_ranges(struct kt_builder *b, struct kt_config *config)
 {
     if (b->lifetime.peer_budget < 1 || b->lifetime.peer_budget > 65535) {
         kt_builder_blame(b, "lifetime.peer_budget", 0);
+        KT_FAIL(CONFIG_LIFETIME);
+    }
+    if (gap_exceeds(&b->lifetime.sending, b->lifetime.min_gap_ms) ||
+        gap_exceeds(&b->lifetime.receiving, b->lifetime.min_gap_ms)) {
+        kt_builder_blame(b, "lifetime.min_gap_ms", 0);
         KT_FAIL(CONFIG_LIFETIME);
     }
     if (b->padding > KT_PLAINTEXT_MAX) {
@@ -206,6 +284,7 @@ static const struct kt_fault *take_ranges(struct kt_builder *b, struct kt_config
         kt_builder_blame(b, "chain_limit", 0);
         KT_FAIL(USAGE_ARGUMENT);
     }
+    KT_TRY(take_record_limits(b, config));
     config->lifetime = b->lifetime;
     config->padding = b->padding;
     config->chain_limit = b->chain_limit;
@@ -262,6 +341,7 @@ static const struct kt_fault *fill(struct kt_builder *b, struct kt_config *confi
     config->grease = b->grease;
     config->keylog = b->keylog;
     config->cookie = b->cookie;
+    config->staple = b->staple;
     KT_TRY(take_algorithms(b, config));
     KT_TRY(take_schemes(b, config));
     KT_TRY(take_key_shares(b, config));

@@ -50,9 +50,11 @@ const struct kt_fault *kt_builder_new(enum kt_role role, const struct kt_env *en
         .role = role,
         .lifetime = kt_lifetime_default(),
         .chain_limit = 65536,
+        .record_limit = KT_PLAINTEXT_MAX,
         .key_shares = 1,
         .grease = true,
         .cookie = true,
+        .staple = true,
     };
     *out = b;
     return kt_builder_policy(b, &kt_policy_2026_modern);
@@ -119,6 +121,29 @@ const struct kt_fault *kt_builder_policy(struct kt_builder *b, const struct kt_p
         kt_builder_blame(b, "policy", 0);
         KT_FAIL(USAGE_ARGUMENT);
     }
+    next.min_curve_bits = 0;
+    *b = next;
+    return NULL;
+}
+
+static bool keep_own(struct kt_wanted *list, const struct kt_policy_ids *own)
+{
+    return own->count == 0 || keep(list, own->ids, own->count, true);
+}
+
+const struct kt_fault *kt_builder_user_policy(struct kt_builder *b, const struct kt_user_policy *policy)
+{
+    struct kt_builder next = *b;
+
+    if (policy == NULL || kt_builder_policy(&next, policy->based_on) != NULL ||
+        !keep_own(&next.versions, &policy->versions) || !keep_own(&next.suites, &policy->suites) ||
+        !keep_own(&next.groups, &policy->groups) || !keep_own(&next.schemes, &policy->schemes) ||
+        !keep_own(&next.cert_schemes, &policy->cert_schemes)) {
+        kt_builder_blame(b, "policy", 0);
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    next.lifetime = policy->lifetime;
+    next.min_curve_bits = policy->min_curve_bits;
     *b = next;
     return NULL;
 }
@@ -263,9 +288,26 @@ const struct kt_fault *kt_builder_padding(struct kt_builder *b, size_t multiple)
     return NULL;
 }
 
+const struct kt_fault *kt_builder_record_limit(struct kt_builder *b, size_t bytes)
+{
+    b->record_limit = bytes;
+    return NULL;
+}
+
+const struct kt_fault *kt_builder_max_fragment(struct kt_builder *b, size_t bytes)
+{
+    b->max_fragment = bytes;
+    return NULL;
+}
+
 void kt_builder_grease(struct kt_builder *b, bool on)
 {
     b->grease = on;
+}
+
+void kt_builder_staple(struct kt_builder *b, bool on)
+{
+    b->staple = on;
 }
 
 void kt_builder_danger_keylog(struct kt_builder *b, bool on)

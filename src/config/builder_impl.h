@@ -10,6 +10,7 @@ enum {
     KT_ALPN_NAMES_MAX = 16,
     KT_ALPN_BYTES_MAX = KT_ALPN_NAMES_MAX * 256,
     KT_AUTHORITIES_BYTES_MAX = 65535, /* RFC 9846 section 4.3.4 */
+    KT_RECORD_LIMIT_MIN = 64,         /* RFC 8449 section 4 */
     KT_CHAIN_LIMIT_MIN = 1024,
     KT_CHAIN_LIMIT_MAX = 1 << 20,
 };
@@ -40,6 +41,9 @@ struct kt_builder {
     struct kt_lifetime lifetime;
     size_t padding;
     size_t chain_limit;
+    size_t record_limit;
+    size_t max_fragment;
+    unsigned min_curve_bits; /* of a user policy; 0: none */
     unsigned key_shares;
     struct kt_resumption resumption; /* its context is session_context; holds a reference of the ring */
     uint8_t session_context[KT_NAME_MAX];
@@ -51,6 +55,7 @@ struct kt_builder {
     bool grease;
     bool keylog;
     bool cookie;
+    bool staple;
 
     char field[32]; /* what the last fault was about */
 };

@@ -17,6 +17,8 @@ struct kt_facts kt_conn_facts(const struct kt_conn *conn)
         .peer_authenticated = (hs->proofs & certificate) == certificate || (hs->resumed && hs->origin.authenticated),
         .server_name = kt_name_span(&hs->server_name),
         .alpn = kt_name_span(&hs->alpn),
+        .record_limit_sending = (uint16_t)conn->tx.content_max,
+        .record_limit_receiving = (uint16_t)conn->rx.content_max,
         .handshake_ms = conn->handshake_ms,
     };
 }

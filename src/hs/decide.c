@@ -237,5 +237,7 @@ bool kt_hello_unchanged(const struct kt_client_hello *first, const struct kt_cli
            ((first->seen ^ second->seen) & ~free_to_change) == 0 &&
            kt_span_same(first->server_name, second->server_name) && same_list(first->groups, second->groups) &&
            same_list(first->schemes, second->schemes) && same_list(first->cert_schemes, second->cert_schemes) &&
-           same_list(first->versions, second->versions) && kt_span_same(first->alpn, second->alpn);
+           same_list(first->versions, second->versions) && kt_span_same(first->alpn, second->alpn) &&
+           first->record_size_limit == second->record_size_limit &&
+           first->max_fragment_length == second->max_fragment_length;
 }

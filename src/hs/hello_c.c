@@ -3,6 +3,7 @@
  * to 4.2.4).
  */
 #include "hs/auth13.h"
+#include "hs/limit13.h"
 #include "hs/resume.h"
 
 /* Bytes of a ClientHello beside key shares, cookie and ALPN: generous, checked by the writer. */
@@ -153,7 +154,7 @@ static const struct kt_fault *offer_lists(struct kt_hs *hs)
 
     hello->suites = suite_list(hs);
     hello->groups = group_list(hs);
-    hello->schemes = wire_list(hs, 0, config->schemes, config->scheme_count);
+    hello->schemes = wire_list(hs, hs->work->grease[3], config->schemes, config->scheme_count);
     hello->versions = wire_list(hs, hs->work->grease[2], versions, KT_COUNT_OF(versions));
     hello->seen |= KT_EXT_BIT(SUPPORTED_GROUPS) | KT_EXT_BIT(SIGNATURE_ALGORITHMS) | KT_EXT_BIT(KEY_SHARE) |
                    KT_EXT_BIT(SUPPORTED_VERSIONS);
@@ -169,6 +170,8 @@ static const struct kt_fault *offer_lists(struct kt_hs *hs)
         hello->alpn = config->alpn;
         hello->seen |= KT_EXT_BIT(ALPN);
     }
+    hello->seen |= config->staple ? KT_EXT_BIT(STATUS_REQUEST) : 0;
+    kt_limit13_offer(config, hello);
     if (hello->suites.wire.p == NULL || hello->groups.wire.p == NULL || hello->schemes.wire.p == NULL ||
         hello->versions.wire.p == NULL) {
         KT_FAIL(MEMORY_SPENT);

@@ -65,7 +65,7 @@ struct kt_hs_work {
     struct kt_choice choice;
     struct kt_offered_share shares[KT_KEY_SHARES_MAX];
     size_t share_count;
-    uint16_t grease[3];            /* client: suite, group, version */
+    uint16_t grease[4];            /* client: suite, group, version, scheme */
     uint8_t cookie[KT_COOKIE_LEN]; /* server: the one sent */
     uint16_t retry_suite;          /* client: what HelloRetryRequest fixed */
 

@@ -3,6 +3,7 @@
  */
 #include "hs/auth13.h"
 #include "hs/decide.h"
+#include "hs/limit13.h"
 #include "hs/resume.h"
 
 static const struct kt_fault *c13_on_encrypted_extensions(struct kt_hs *hs, const struct kt_message *message,
@@ -13,6 +14,7 @@ static const struct kt_fault *c13_on_encrypted_extensions(struct kt_hs *hs, cons
     struct kt_span name;
 
     KT_TRY(kt_encrypted_extensions_decode(message->body, hs->work->hello.seen, &extensions));
+    KT_TRY(kt_limit13_take(hs, &extensions));
     *next = hs->resumed ? KT_STATE_C13_WAIT_FINISHED : KT_STATE_C13_WAIT_CERT_CR;
     if ((extensions.seen & KT_EXT_BIT(ALPN)) == 0) {
         return NULL;

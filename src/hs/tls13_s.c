@@ -3,6 +3,7 @@
  */
 #include "hs/auth13.h"
 #include "hs/decide.h"
+#include "hs/limit13.h"
 #include "hs/resume.h"
 
 /* The groups, schemes and everything else a hello must hold are decided; what is left is whom to show. */
@@ -264,6 +265,7 @@ static const struct kt_fault *s13_send_encrypted_extensions(struct kt_hs *hs, co
         kt_credential_serves(hs->work->choice.credential, kt_name_span(&hs->server_name))) {
         extensions.seen |= KT_EXT_BIT(SERVER_NAME);
     }
+    KT_TRY(kt_limit13_answer(hs, &extensions));
     KT_TRY(kt_hs_writer(hs, 64u + hs->alpn.len));
     kt_encrypted_extensions_encode(&hs->work->out, &extensions);
     *next = hs->config->client_auth == KT_CLIENT_AUTH_NONE ? KT_STATE_S13_SEND_CERT : KT_STATE_S13_SEND_CR;

@@ -65,10 +65,10 @@ static const struct kt_fault *check_kind(const EVP_PKEY *key)
     unsigned bits = kt_pki_key_bits(key);
     bool rsa = kind == KT_KEY_RSA || kind == KT_KEY_RSA_PSS;
 
-    if ((rsa && bits < KT_PKI_RSA_BITS_MIN) || (EVP_PKEY_get_base_id(key) == EVP_PKEY_EC && bits < 256)) {
+    if ((rsa && bits < KT_RSA_BITS_MIN) || (EVP_PKEY_get_base_id(key) == EVP_PKEY_EC && bits < KT_CURVE_BITS_MIN)) {
         return kt_pki_cause(KT_FAULT(KEY_WEAK));
     }
-    if (kind == KT_KEY_NONE || (rsa && bits > KT_PKI_RSA_BITS_MAX)) {
+    if (kind == KT_KEY_NONE || (rsa && bits > KT_RSA_BITS_MAX)) {
         return kt_pki_cause(KT_FAULT(KEY_UNSUPPORTED));
     }
     return NULL;

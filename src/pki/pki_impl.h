@@ -15,12 +15,11 @@
 
 #include "base/fail.h"
 #include "base/span.h"
+#include "registry/limits.h"
 #include "registry/registry.h"
 
 enum {
-    KT_PKI_FILE_MAX = 1 << 20,  /* longest file read */
-    KT_PKI_RSA_BITS_MIN = 2048, /* of own keys */
-    KT_PKI_RSA_BITS_MAX = 8192, /* KT_SIGNATURE_MAX; and more costs an attacker less than us */
+    KT_PKI_FILE_MAX = 1 << 20, /* longest file read */
 };
 
 /* MEMORY_SPENT when that is what libcrypto lacked, else `fault`; the queue is empty afterwards. */

@@ -7,6 +7,7 @@
 #include <openssl/x509v3.h>
 
 #include "pki/trust_impl.h"
+#include "pki/verify_impl.h"
 #include "registry/limits.h"
 #include "wire/reader.h"
 
@@ -26,8 +27,8 @@ struct job {
 struct kt_verify kt_verify_default(void)
 {
     return (struct kt_verify){
-        .min_rsa_bits = 2048,
-        .min_curve_bits = 256,
+        .min_rsa_bits = KT_RSA_BITS_MIN,
+        .min_curve_bits = KT_CURVE_BITS_MIN,
         .max_depth = 10,
         .max_checks = 64,
     };
@@ -45,7 +46,7 @@ static bool exponent_is_short(const EVP_PKEY *key)
     return is_short;
 }
 
-static const struct kt_fault *check_key(const struct kt_verify *how, const X509 *x509)
+const struct kt_fault *kt_pki_check_key(const struct kt_verify *how, const X509 *x509)
 {
     const EVP_PKEY *key = X509_get0_pubkey(x509);
     unsigned bits = key != NULL ? kt_pki_key_bits(key) : 0;
@@ -56,7 +57,7 @@ static const struct kt_fault *check_key(const struct kt_verify *how, const X509 
         if (bits < how->min_rsa_bits) {
             return kt_pki_cause(KT_FAULT(CERTIFICATE_KEY_WEAK));
         }
-        if (bits > KT_PKI_RSA_BITS_MAX || !exponent_is_short(key)) {
+        if (bits > KT_RSA_BITS_MAX || !exponent_is_short(key)) {
             return kt_pki_cause(KT_FAULT(CERTIFICATE_KEY_UNSUPPORTED));
         }
         return NULL;
@@ -87,9 +88,9 @@ static enum kt_digest digest_of(int nid)
     }
 }
 
-/* How one certificate is signed. */
+/* How something is signed. */
 struct signature {
-    int algorithm; /* NID of the key algorithm in the signature's own words */
+    int algorithm;
     enum kt_digest digest;
     const EVP_PKEY *signer;
 };
@@ -141,16 +142,20 @@ static bool is_allowed(struct kt_id_list allowed, const struct signature *signat
     return false;
 }
 
-static const struct kt_fault *check_scheme(struct kt_id_list allowed, X509 *x509, const X509 *issuer)
+bool kt_pki_scheme_is_allowed(struct kt_id_list allowed, int algorithm, int digest, const EVP_PKEY *signer)
 {
-    struct signature signature = {.signer = X509_get0_pubkey(issuer)};
-    int digest = NID_undef;
+    struct signature signature = {algorithm, digest_of(digest), signer};
 
-    if (X509_get_signature_info(x509, &digest, &signature.algorithm, NULL, NULL) != 1) {
-        return kt_pki_cause(KT_FAULT(CERTIFICATE_SIGNATURE_WRONG));
-    }
-    signature.digest = digest_of(digest);
-    if (!is_allowed(allowed, &signature)) {
+    return is_allowed(allowed, &signature);
+}
+
+const struct kt_fault *kt_pki_check_scheme(struct kt_id_list allowed, X509 *x509, const X509 *issuer)
+{
+    int digest = NID_undef;
+    int algorithm = NID_undef;
+
+    if (X509_get_signature_info(x509, &digest, &algorithm, NULL, NULL) != 1 ||
+        !kt_pki_scheme_is_allowed(allowed, algorithm, digest, X509_get0_pubkey(issuer))) {
         return kt_pki_cause(KT_FAULT(CERTIFICATE_SIGNATURE_WRONG));
     }
     return NULL;
@@ -166,11 +171,12 @@ static const struct kt_fault *judge(const struct job *job, STACK_OF(X509) * chai
         KT_FAIL(CERTIFICATE_BUDGET_SPENT);
     }
     for (int i = 0; i < count; i++) {
-        KT_TRY(check_key(job->how, sk_X509_value(chain, i)));
+        KT_TRY(kt_pki_check_key(job->how, sk_X509_value(chain, i)));
     }
     /* The signature of the authority itself proves nothing and is not checked. */
     for (int i = 0; i + 1 < count; i++) {
-        KT_TRY(check_scheme(job->ask->u.verify.cert_schemes, sk_X509_value(chain, i), sk_X509_value(chain, i + 1)));
+        KT_TRY(
+            kt_pki_check_scheme(job->ask->u.verify.cert_schemes, sk_X509_value(chain, i), sk_X509_value(chain, i + 1)));
     }
     return NULL;
 }
@@ -338,6 +344,21 @@ static const struct kt_fault *check_leaf(X509 *leaf)
     return NULL;
 }
 
+/* The revocation state of the leaf, as its issuer in the chain found tells it. */
+static const struct kt_fault *check_staple(const struct job *job, STACK_OF(X509) * chain)
+{
+    struct kt_pki_staple staple = {
+        .how = job->how,
+        .response = job->ask->u.verify.ocsp_response,
+        .schemes = job->ask->u.verify.cert_schemes,
+        .leaf = sk_X509_value(chain, 0),
+        .issuer = sk_X509_num(chain) > 1 ? sk_X509_value(chain, 1) : NULL,
+        .asked = job->ask->u.verify.peer == KT_SERVER,
+    };
+
+    return kt_pki_check_staple(&staple);
+}
+
 static const struct kt_fault *run(X509_STORE_CTX *ctx, const struct kt_trust *trust, struct job *job, X509 *leaf,
                                   STACK_OF(X509) * rest)
 {
@@ -348,7 +369,8 @@ static const struct kt_fault *run(X509_STORE_CTX *ctx, const struct kt_trust *tr
     if (X509_verify_cert(ctx) != 1) {
         return kt_pki_cause(job->fault != NULL ? job->fault : fault_of(X509_STORE_CTX_get_error(ctx)));
     }
-    return check_leaf(leaf);
+    KT_TRY(check_leaf(leaf));
+    return check_staple(job, X509_STORE_CTX_get0_chain(ctx));
 }
 
 static const struct kt_fault *parse(const struct kt_ask *ask, STACK_OF(X509) * chain)

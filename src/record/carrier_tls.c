@@ -90,6 +90,18 @@ static const struct kt_fault *carrier_peer_updated(void *carrier, bool requested
     return NULL;
 }
 
+static const struct kt_fault *carrier_limit(void *carrier, enum kt_direction direction, size_t content_max)
+{
+    struct kt_carrier_tls *self = carrier;
+
+    if (direction == KT_RECEIVING) {
+        kt_rx_limit(self->rx, content_max);
+        return NULL;
+    }
+    KT_TRY(not_busy(self));
+    return kt_tx_limit(self->tx, content_max);
+}
+
 static void carrier_skip_early_data(void *carrier, bool retried)
 {
     struct kt_carrier_tls *self = carrier;
@@ -107,6 +119,7 @@ struct kt_carrier kt_carrier_tls(struct kt_carrier_tls *self, struct kt_rx *rx, 
         .flight_done = carrier_flight_done,
         .protect = carrier_protect,
         .peer_updated = carrier_peer_updated,
+        .limit = carrier_limit,
         .skip_early_data = carrier_skip_early_data,
     };
 

@@ -19,6 +19,7 @@ void kt_rx_init(struct kt_rx *rx, const struct kt_watch *watch, size_t chain_lim
     *rx = (struct kt_rx){
         .watch = *watch,
         .chain_limit = chain_limit,
+        .content_max = KT_PLAINTEXT_MAX,
         .no_progress = kt_budget_of(KT_BUDGET_NO_PROGRESS),
     };
 }
@@ -65,6 +66,11 @@ void kt_rx_rest(struct kt_rx *rx)
     if (rx->head == rx->tail && rx->at == rx->end) {
         drop_buffer(rx);
     }
+}
+
+void kt_rx_limit(struct kt_rx *rx, size_t content_max)
+{
+    rx->content_max = content_max;
 }
 
 /* A message that began in an earlier record and is not whole yet. */
@@ -350,6 +356,9 @@ static const struct kt_fault *open_protected(struct kt_rx *rx, uint8_t *record, 
     }
     KT_TRY(fault);
     end_skipping(rx);
+    if (record_len > KT_RECORD_HEADER + rx->content_max + 1 + KT_TAG_LEN) {
+        KT_FAIL(RECORD_TOO_LONG); /* RFC 8449 section 4 */
+    }
     if (rx->application) {
         kt_epoch_count(&rx->epoch, content.len);
     }

@@ -40,6 +40,7 @@ struct kt_rx {
     size_t assembly_len, assembly_cap;
 
     size_t chain_limit; /* for Certificate messages */
+    size_t content_max; /* of protected records, padding included: what the peer agreed to */
     struct kt_protection protection;
     const struct kt_suite *suite;
     struct kt_epoch epoch;
@@ -59,6 +60,9 @@ void kt_rx_init(struct kt_rx *rx, const struct kt_watch *watch, size_t chain_lim
 void kt_rx_free(struct kt_rx *rx);
 /* Gives the buffer back when nothing is in it. */
 void kt_rx_rest(struct kt_rx *rx);
+
+/* Protected records from the next one on may have at most this much content, padding included (RFC 8449). */
+void kt_rx_limit(struct kt_rx *rx, size_t content_max);
 
 /* Where to put bytes of the transport; NULL when out of memory or the buffer is full (consume first). */
 uint8_t *kt_rx_room(struct kt_rx *rx, size_t *len);

@@ -18,7 +18,7 @@ _Static_assert(2 * (OVERHEAD + KT_PLAINTEXT_MAX) + KT_TX_RESERVE <= KT_TX_BUFFER
 
 void kt_tx_init(struct kt_tx *tx, const struct kt_watch *watch, size_t padding)
 {
-    *tx = (struct kt_tx){.watch = *watch, .padding = padding};
+    *tx = (struct kt_tx){.watch = *watch, .padding = padding, .content_max = KT_PLAINTEXT_MAX};
 }
 
 static void drop_buffer(struct kt_tx *tx)
@@ -80,7 +80,7 @@ static size_t padding_of(const struct kt_tx *tx, size_t len)
 {
     size_t end = tx->tail + OVERHEAD + len + KT_TX_RESERVE;
     size_t room = end < KT_TX_BUFFER ? KT_TX_BUFFER - end : 0;
-    size_t most = KT_PLAINTEXT_MAX - len < room ? KT_PLAINTEXT_MAX - len : room;
+    size_t most = tx->content_max - len < room ? tx->content_max - len : room;
     size_t want = tx->padding > 1 && len % tx->padding != 0 ? tx->padding - len % tx->padding : 0;
 
     return want < most ? want : most;
@@ -154,6 +154,13 @@ const struct kt_fault *kt_tx_finish_record(struct kt_tx *tx)
     return NULL;
 }
 
+const struct kt_fault *kt_tx_limit(struct kt_tx *tx, size_t content_max)
+{
+    KT_TRY(kt_tx_finish_record(tx));
+    tx->content_max = content_max;
+    return NULL;
+}
+
 /* Makes ready for a record of `len` bytes of content that may use the reserve. */
 static const struct kt_fault *begin_control(struct kt_tx *tx, size_t len)
 {
@@ -210,7 +217,7 @@ static size_t open_room(const struct kt_tx *tx)
 {
     size_t end = tx->tail + OVERHEAD + tx->open_len + KT_TX_RESERVE;
     size_t room = end < KT_TX_BUFFER ? KT_TX_BUFFER - end : 0;
-    size_t most = KT_PLAINTEXT_MAX - tx->open_len;
+    size_t most = tx->content_max - tx->open_len;
 
     return room < most ? room : most;
 }
@@ -223,7 +230,7 @@ static const struct kt_fault *handshake_piece(struct kt_tx *tx, struct kt_span c
     kt_copy(tx->buffer + tx->tail + KT_RECORD_HEADER + tx->open_len, content.p, n);
     tx->open_len += n;
     *taken = n;
-    return tx->open_len == KT_PLAINTEXT_MAX ? kt_tx_finish_record(tx) : NULL;
+    return tx->open_len == tx->content_max ? kt_tx_finish_record(tx) : NULL;
 }
 
 const struct kt_fault *kt_tx_handshake(struct kt_tx *tx, struct kt_span content, size_t *taken)
@@ -244,7 +251,7 @@ const struct kt_fault *kt_tx_handshake(struct kt_tx *tx, struct kt_span content,
 
 bool kt_tx_takes_data(const struct kt_tx *tx)
 {
-    return fits(tx, OVERHEAD + KT_PLAINTEXT_MAX + KT_TX_RESERVE);
+    return fits(tx, OVERHEAD + tx->content_max + KT_TX_RESERVE);
 }
 
 /* Data never leaves unprotected, whatever the state of those above. */
@@ -260,7 +267,7 @@ static const struct kt_fault *begin_data(struct kt_tx *tx, bool *ready)
 
 const struct kt_fault *kt_tx_data(struct kt_tx *tx, const uint8_t *src, size_t len, size_t *taken)
 {
-    size_t n = len < KT_PLAINTEXT_MAX ? len : KT_PLAINTEXT_MAX;
+    size_t n = len < tx->content_max ? len : tx->content_max;
     bool ready;
 
     *taken = 0;
@@ -281,13 +288,13 @@ uint8_t *kt_tx_lend(struct kt_tx *tx, size_t *len)
         return NULL;
     }
     tx->lent = tx->tail + KT_RECORD_HEADER;
-    *len = KT_PLAINTEXT_MAX;
+    *len = tx->content_max;
     return tx->buffer + tx->lent;
 }
 
 const struct kt_fault *kt_tx_lent_done(struct kt_tx *tx, size_t n)
 {
-    if (n > (tx->lent == 0 ? 0 : KT_PLAINTEXT_MAX)) {
+    if (n > (tx->lent == 0 ? 0 : tx->content_max)) {
         KT_FAIL(USAGE_TOO_MUCH);
     }
     if (n > 0) {

@@ -19,10 +19,11 @@ struct kt_tx {
     struct kt_watch watch;
     uint8_t *buffer; /* KT_TX_BUFFER bytes or NULL */
     size_t head, tail;
-    size_t open_len; /* content of the open record, which begins at tail */
-    size_t lent;     /* where the memory lent for content begins, 0: none is lent */
-    size_t padding;  /* multiple, 0 or 1: none */
-    bool sent_any;   /* the very first record has been made */
+    size_t open_len;    /* content of the open record, which begins at tail */
+    size_t lent;        /* where the memory lent for content begins, 0: none is lent */
+    size_t padding;     /* multiple, 0 or 1: none */
+    size_t content_max; /* of one record, padding included: what the peer wants */
+    bool sent_any;      /* the very first record has been made */
 
     struct kt_protection protection;
     const struct kt_suite *suite;
@@ -35,6 +36,10 @@ void kt_tx_init(struct kt_tx *tx, const struct kt_watch *watch, size_t padding);
 void kt_tx_free(struct kt_tx *tx);
 /* Gives the buffer back when nothing is in it. */
 void kt_tx_rest(struct kt_tx *tx);
+
+/* Records from the next one on have at most this much content, padding included (RFC 8449); not above
+ * KT_PLAINTEXT_MAX. Finishes the open record. */
+KT_MUST_USE const struct kt_fault *kt_tx_limit(struct kt_tx *tx, size_t content_max);
 
 /* Finished records to be sent; finishes the open record when nothing else is there. */
 KT_MUST_USE const struct kt_fault *kt_tx_out(struct kt_tx *tx, struct kt_span *out);
@@ -53,7 +58,7 @@ KT_MUST_USE const struct kt_fault *kt_tx_finish_record(struct kt_tx *tx);
  * records. The other two functions below agree with it.
  */
 bool kt_tx_takes_data(const struct kt_tx *tx);
-/* Application data sealed from src, one record at most KT_PLAINTEXT_MAX long: *taken is 0 when out of room.
+/* Application data sealed from src, one record at most content_max long: *taken is 0 when out of room.
  */
 KT_MUST_USE const struct kt_fault *kt_tx_data(struct kt_tx *tx, const uint8_t *src, size_t len, size_t *taken);
 /*

@@ -19,6 +19,10 @@ enum {
     KT_KEY_SHARES_MAX = 4,      /* shares a client sends */
     KT_SHARE_MAX = 1568,        /* longest key share: ML-KEM-1024, RFC 10024 */
     KT_CHAIN_MAX = 16,          /* certificates of a chain */
+    KT_RSA_BITS_MIN = 2048,     /* of own keys, and of those of peers unless a policy asks for more */
+    KT_RSA_BITS_MAX = 8192,     /* KT_SIGNATURE_MAX; and more costs an attacker less than us */
+    KT_CURVE_BITS_MIN = 256,    /* likewise */
+    KT_CURVE_BITS_MAX = 521,    /* P-521 */
     KT_SIGNATURE_MAX = 1024,    /* RSA-8192 */
     KT_COOKIE_LEN = 32,         /* ours */
     KT_EXPORT_HASHES_MAX = 255, /* RFC 5869 */
@@ -36,6 +40,14 @@ enum {
     KT_BUDGET_NO_PROGRESS = 32,        /* empty records and warnings in a row */
     KT_BUDGET_CCS = 2,                 /* change_cipher_spec records in one handshake, RFC 9846 appendix D.4 */
     KT_BUDGET_SKIPPED_EARLY = 1 << 16, /* bytes of early data refused and skipped */
+
+    KT_FRAGMENT_CODE_MAX = 4, /* of max_fragment_length, RFC 6066 section 4 */
 };
+
+/* The bytes that a code of max_fragment_length, 1 to 4, stands for. */
+static inline unsigned kt_fragment_length(unsigned code)
+{
+    return 256u << code;
+}
 
 #endif

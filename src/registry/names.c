@@ -6,6 +6,7 @@
 #include <keyturn/policy.h>
 
 #include "base/compiler.h"
+#include "registry/registry.h"
 
 /* policy.h writes its numbers out for the reader; here they are held against the tables. */
 #define X(name, number, text, short_form) _Static_assert(KT_SUITE_##name == (number), "policy.h and suites.def differ");
@@ -52,7 +53,7 @@ static const struct named versions[] = {
 /* Lower case of ASCII, whatever the locale is; usable in constants. */
 #define LOWER(c) ((char)((c) >= 'A' && (c) <= 'Z' ? (c) + ('a' - 'A') : (c)))
 
-static bool same_name(const char *a, const char *b)
+bool kt_same_name(const char *a, const char *b)
 {
     while (*a != '\0' && LOWER(*a) == LOWER(*b)) {
         a++;
@@ -74,7 +75,8 @@ static const char *name_of(const struct named *table, size_t count, uint16_t id)
 static uint16_t id_of(const struct named *table, size_t count, const char *name)
 {
     for (size_t i = 0; i < count; i++) {
-        if (same_name(table[i].name, name) || (table[i].short_form != NULL && same_name(table[i].short_form, name))) {
+        if (kt_same_name(table[i].name, name) ||
+            (table[i].short_form != NULL && kt_same_name(table[i].short_form, name))) {
             return table[i].id;
         }
     }
@@ -99,6 +101,11 @@ const char *kt_group_name(uint16_t group)
 const char *kt_scheme_name(uint16_t scheme)
 {
     return name_of(schemes, KT_COUNT_OF(schemes), scheme);
+}
+
+uint16_t kt_version_named(const char *name)
+{
+    return id_of(versions, KT_COUNT_OF(versions), name);
 }
 
 uint16_t kt_suite_named(const char *name)

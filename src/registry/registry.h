@@ -76,6 +76,9 @@ uint16_t kt_ext_number(enum kt_ext ext);
 enum kt_ext kt_ext_of(uint16_t number);
 uint8_t kt_ext_messages(enum kt_ext ext);
 
+/* Whether two names are the same to people: case of ASCII letters does not matter. */
+bool kt_same_name(const char *a, const char *b);
+
 /* NULL when we do not know the scheme. */
 const struct kt_scheme_facts *kt_scheme_facts(uint16_t id);
 

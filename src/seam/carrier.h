@@ -36,6 +36,11 @@ struct kt_carrier_ops {
      * answer is owed by the sending half, never written from here (R4). KEY_CHANGE_INSIDE_MESSAGE as above.
      */
     KT_MUST_USE const struct kt_fault *(*peer_updated)(void *self, bool requested);
+    /*
+     * From the next record on, protected ones have at most this much content, padding included: we make no longer
+     * ones, or with KT_RECEIVING refuse them.
+     */
+    KT_MUST_USE const struct kt_fault *(*limit)(void *self, enum kt_direction direction, size_t content_max);
     /* Server: early data was refused; skip what cannot be opened (protected records), or, after a
      * HelloRetryRequest, all application data records, within KT_BUDGET_SKIPPED_EARLY. */
     void (*skip_early_data)(void *self, bool retried);

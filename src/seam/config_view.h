@@ -51,6 +51,8 @@ struct kt_config {
     struct kt_lifetime lifetime;
     size_t padding;
     size_t chain_limit;
+    size_t record_limit;   /* content of a record, without its type */
+    uint8_t fragment_code; /* client: of max_fragment_length; 0: not asked */
     enum kt_client_auth client_auth;
     unsigned asks;                   /* 1u << enum kt_ask_kind */
     struct kt_resumption resumption; /* its context lies behind the configuration; holds a reference of the ring */
@@ -59,6 +61,7 @@ struct kt_config {
     bool grease;
     bool keylog;
     bool cookie;
+    bool staple;
 };
 
 static inline bool kt_config_asks(const struct kt_config *config, enum kt_ask_kind kind)

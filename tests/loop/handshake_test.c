@@ -140,6 +140,36 @@ static void connects_without_grease(void **user)
     loop_close(&l);
 }
 
+static void asks_for_its_config(struct kt_builder *b)
+{
+    assert_null(kt_builder_ask(b, KT_ASK_CHOOSE_CONFIG));
+}
+
+/* How many reserved values (RFC 8701) are among the signature schemes that the server is shown. */
+static size_t greased_schemes(void (*client)(struct kt_builder *b))
+{
+    size_t count = 0;
+    struct kt_span wire;
+
+    loop_open(&l, &(struct loop_setup){.client = client, .server = asks_for_its_config});
+    l.hold_asks = true;
+    loop_run(&l);
+    assert_non_null(kt_conn_ask(l.server));
+    wire = kt_conn_ask(l.server)->u.choose.schemes.wire;
+    for (size_t i = 0; i + 2 <= wire.len; i += 2) {
+        count += kt_is_grease((uint16_t)(wire.p[i] << 8 | wire.p[i + 1]));
+    }
+    loop_close(&l);
+    return count;
+}
+
+static void one_signature_scheme_is_a_reserved_one(void **user)
+{
+    (void)user;
+    assert_int_equal(greased_schemes(NULL), 1);
+    assert_int_equal(greased_schemes(no_grease), 0);
+}
+
 /* GREASE and the order of extensions come from randomness: no value of it may break a handshake. */
 static void connects_whatever_the_random_bytes_are(void **user)
 {
@@ -342,6 +372,7 @@ int main(void)
         cmocka_unit_test(data_of_all_sizes_arrives_both_ways),
         cmocka_unit_test(padding_changes_nothing_for_the_application),
         cmocka_unit_test(connects_without_grease),
+        cmocka_unit_test(one_signature_scheme_is_a_reserved_one),
         cmocka_unit_test(connects_whatever_the_random_bytes_are),
         cmocka_unit_test(the_server_takes_the_share_it_likes_best),
         cmocka_unit_test(a_share_that_is_there_is_better_than_a_retry),

@@ -15,8 +15,27 @@
 static struct loop l;
 static struct test_cert *ca;
 static struct kt_trust *trust;
-static struct test_bytes chain, key;
+static struct test_bytes chain, key, status;
+static bool staple; /* the client asks for one */
 static uint16_t suite, group;
+
+/* The credential with `status` stapled to it. */
+static struct kt_credential *add_status(struct kt_credential *plain)
+{
+    const uint16_t schemes[] = {KT_SCHEME_ECDSA_SECP256R1_SHA256};
+    struct kt_span leaf = kt_credential_certificate(plain, 0);
+    struct kt_span response = test_bytes_span(&status);
+    struct kt_credential_parts parts = {.chain = &leaf, .chain_len = 1, .schemes = schemes, .scheme_count = 1};
+    struct kt_credential *stapled = NULL;
+
+    EVP_PKEY_up_ref(kt_credential_key(plain));
+    parts.ocsp_response = &response;
+    parts.key = kt_credential_key(plain);
+    parts.release_key = kt_credential_release(plain);
+    assert_null(kt_credential_new(&l.env.env, &parts, &stapled));
+    kt_credential_unref(plain);
+    return stapled;
+}
 
 static void common(struct kt_builder *b)
 {
@@ -26,6 +45,8 @@ static void common(struct kt_builder *b)
     assert_null(kt_builder_suites(b, &suite, 1));
     assert_null(kt_builder_groups(b, &group, 1));
     assert_null(kt_credential_from_pem(&l.env.env, test_bytes_span(&chain), test_bytes_span(&key), NULL, &credential));
+    credential = status.len > 0 ? add_status(credential) : credential;
+    kt_builder_staple(b, staple);
     assert_null(kt_builder_credential(b, credential));
     kt_credential_unref(credential);
 }
@@ -54,6 +75,13 @@ static bool answer(struct kt_conn *conn)
     assert_int_equal(ask->kind, KT_ASK_VERIFY);
     how.at = l.env.wall;
     how.any_name = ask->u.verify.peer == KT_CLIENT;
+    if (ask->u.verify.peer == KT_SERVER && staple) {
+        how.staple = KT_STAPLE_REQUIRE;
+        assert_int_equal(ask->u.verify.ocsp_response.len, status.len);
+        assert_memory_equal(ask->u.verify.ocsp_response.p, status.p, status.len);
+    } else {
+        assert_int_equal(ask->u.verify.ocsp_response.len, 0);
+    }
     assert_null(kt_pki_verify(trust, &how, ask));
     assert_null(kt_answer_verified(conn));
     return true;
@@ -147,6 +175,30 @@ static void rsa_pss(void **user)
     with_key(TEST_KEY_RSA_PSS_2048);
 }
 
+/* From the server to the client that asked; to one that did not ask none is sent, and none by the client. */
+static void a_staple_travels_when_it_is_asked_for(void **user)
+{
+    struct test_cert *leaf = test_leaf("server.example", TEST_KEY_P256, ca);
+    const struct test_cert *certs[] = {leaf};
+
+    (void)user;
+    suite = KT_SUITE_AES_128_GCM_SHA256;
+    group = KT_GROUP_X25519;
+    chain = test_pem_certs(certs, 1);
+    key = test_pem_key(leaf->key, TEST_FORM_PKCS8, NULL);
+    status = test_ocsp(leaf, ca, NULL);
+    staple = true;
+    connect_real();
+    loop_close(&l);
+    staple = false;
+    connect_real();
+    loop_close(&l);
+    test_bytes_free(&status);
+    test_bytes_free(&chain);
+    test_bytes_free(&key);
+    test_cert_free(leaf);
+}
+
 static int make_authority(void **user)
 {
     struct test_bytes pem;
@@ -173,8 +225,13 @@ static int free_authority(void **user)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(p256),    cmocka_unit_test(p384), cmocka_unit_test(p521),
-        cmocka_unit_test(ed25519), cmocka_unit_test(rsa),  cmocka_unit_test(rsa_pss),
+        cmocka_unit_test(p256),
+        cmocka_unit_test(p384),
+        cmocka_unit_test(p521),
+        cmocka_unit_test(ed25519),
+        cmocka_unit_test(rsa),
+        cmocka_unit_test(rsa_pss),
+        cmocka_unit_test(a_staple_travels_when_it_is_asked_for),
     };
 
     return cmocka_run_group_tests(tests, make_authority, free_authority);

@@ -308,6 +308,10 @@ static void change_cert_schemes(struct hello *h)
 {
     change_extension(h, 50);
 }
+static void change_record_limit(struct hello *h)
+{
+    change_extension(h, 28);
+}
 static void change_versions(struct hello *h)
 {
     size_t at = extension_at(h, 43);
@@ -318,9 +322,9 @@ static void change_versions(struct hello *h)
 static void the_second_hello_must_be_the_first_again(void **user)
 {
     static void (*const changes[])(struct hello * h) = {
-        change_version, change_random,       change_session_id, shorten_session_id, swap_suites,
-        drop_suite,     more_compression,    change_name,       change_groups,      change_schemes,
-        change_alpn,    change_cert_schemes, change_versions,
+        change_version, change_random,       change_session_id,   shorten_session_id, swap_suites,
+        drop_suite,     more_compression,    change_name,         change_groups,      change_schemes,
+        change_alpn,    change_cert_schemes, change_record_limit, change_versions,
     };
 
     (void)user;
@@ -338,7 +342,7 @@ static void remove_one(struct hello *h)
 
 static void no_extension_may_go(void **user)
 {
-    static const uint16_t numbers[] = {0, 10, 13, 16, 43, 50};
+    static const uint16_t numbers[] = {0, 10, 13, 16, 28, 43, 50};
 
     (void)user;
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {

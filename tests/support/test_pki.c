@@ -8,6 +8,7 @@
 #include <openssl/bio.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
+#include <openssl/ocsp.h>
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h>
 #include <openssl/rsa.h>
@@ -349,6 +350,76 @@ struct test_bytes test_pkcs12(const struct test_cert *const *certs, size_t count
     MUST(p12 != NULL && i2d_PKCS12_bio(bio, p12) == 1);
     PKCS12_free(p12);
     sk_X509_free(rest);
+    return drain(bio);
+}
+
+static ASN1_GENERALIZEDTIME *moment(int64_t given, int64_t usual)
+{
+    ASN1_GENERALIZEDTIME *t = ASN1_GENERALIZEDTIME_set(NULL, (time_t)(given != 0 ? given : usual));
+
+    MUST(t != NULL);
+    return t;
+}
+
+static void add_status(OCSP_BASICRESP *basic, const struct test_cert *cert, const struct test_cert *issuer,
+                       const struct test_ocsp_options *o, enum test_status status)
+{
+    static const int codes[] = {V_OCSP_CERTSTATUS_GOOD, V_OCSP_CERTSTATUS_REVOKED, V_OCSP_CERTSTATUS_UNKNOWN};
+    OCSP_CERTID *id = OCSP_cert_to_id(EVP_get_digestbyname(given_or(o->id_digest, "SHA1")), cert->x509, issuer->x509);
+    ASN1_GENERALIZEDTIME *from = moment(o->from, TEST_PKI_FROM);
+    ASN1_GENERALIZEDTIME *until = o->until == -1 ? NULL : moment(o->until, TEST_PKI_UNTIL);
+
+    MUST(id != NULL && OCSP_basic_add1_status(basic, id, codes[status], OCSP_REVOKED_STATUS_KEYCOMPROMISE,
+                                              status == TEST_STATUS_REVOKED ? from : NULL, from, until) != NULL);
+    OCSP_CERTID_free(id);
+    ASN1_GENERALIZEDTIME_free(from);
+    ASN1_GENERALIZEDTIME_free(until);
+}
+
+static void sign_response(OCSP_BASICRESP *basic, const struct test_cert *signer, const struct test_ocsp_options *o)
+{
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *pctx = NULL;
+    ASN1_STRING *signature;
+
+    MUST(ctx != NULL && EVP_DigestSignInit(ctx, &pctx, digest_for(signer->key, o->digest), NULL, signer->key) == 1);
+    if (o->pss) {
+        MUST(EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING) == 1);
+    }
+    MUST(OCSP_basic_sign_ctx(basic, signer->x509, ctx, NULL, OCSP_NOCERTS | (o->by_key ? OCSP_RESPID_KEY : 0)) == 1);
+    EVP_MD_CTX_free(ctx);
+    signature = (ASN1_STRING *)(uintptr_t)OCSP_resp_get0_signature(basic);
+    if (o->unsigned_at_all) {
+        MUST(ASN1_STRING_set(signature, "", 0) == 1);
+    }
+    if (o->bad_signature) {
+        ((uint8_t *)(uintptr_t)ASN1_STRING_get0_data(signature))[ASN1_STRING_length(signature) - 1] ^= 1;
+    }
+}
+
+struct test_bytes test_ocsp(const struct test_cert *cert, const struct test_cert *issuer,
+                            const struct test_ocsp_options *options)
+{
+    static const struct test_ocsp_options usual;
+    const struct test_ocsp_options *o = options != NULL ? options : &usual;
+    OCSP_BASICRESP *basic = OCSP_BASICRESP_new();
+    OCSP_RESPONSE *response;
+    BIO *bio = memory();
+
+    MUST(basic != NULL);
+    if (o->second != NULL) {
+        add_status(basic, o->second, issuer, o, TEST_STATUS_GOOD);
+    }
+    add_status(basic, cert, issuer, o, o->status);
+    if (o->with != NULL) {
+        MUST(OCSP_basic_add1_cert(basic, o->with->x509) == 1);
+    }
+    sign_response(basic, o->signer != NULL ? o->signer : issuer, o);
+    response = OCSP_response_create(o->response_status, basic);
+    MUST(response != NULL && i2d_OCSP_RESPONSE_bio(bio, response) == 1);
+    OCSP_RESPONSE_free(response);
+    OCSP_BASICRESP_free(basic);
+    ERR_clear_error();
     return drain(bio);
 }
 

@@ -93,6 +93,28 @@ struct test_bytes test_pem_key(EVP_PKEY *key, enum test_key_form form, const cha
 struct test_bytes test_pem_crl(const struct test_cert *issuer, const struct test_cert *const *revoked, size_t n);
 /* certs[0] is the leaf with its key; the rest is its chain. */
 struct test_bytes test_pkcs12(const struct test_cert *const *certs, size_t count, const char *password);
+
+enum test_status { TEST_STATUS_GOOD, TEST_STATUS_REVOKED, TEST_STATUS_UNKNOWN };
+
+/* All zero: "good", from the default dates, SHA-1 names, signed by the issuer of the certificate. */
+struct test_ocsp_options {
+    enum test_status status;
+    const struct test_cert *signer; /* instead of the issuer */
+    const struct test_cert *with;   /* a certificate that the response carries; NULL: none */
+    const struct test_cert *second; /* another certificate of the issuer that the response calls good, named first */
+    int64_t from, until;            /* 0: the defaults; until -1: does not say */
+    const char *id_digest;          /* by which issuer and key are named: "SHA1" */
+    const char *digest;             /* of the signature: "SHA256" */
+    bool pss;                       /* an RSA key signs with RSASSA-PSS */
+    bool by_key;                    /* the responder is named by its key */
+    bool unsigned_at_all;           /* the signature is empty */
+    bool bad_signature;             /* one bit of it is wrong */
+    int response_status;            /* OCSP_RESPONSE_STATUS_...; 0: successful */
+};
+
+/* A DER response on `cert` as certified by `issuer`; whether it was is not checked. `options` may be NULL. */
+struct test_bytes test_ocsp(const struct test_cert *cert, const struct test_cert *issuer,
+                            const struct test_ocsp_options *options);
 void test_bytes_free(struct test_bytes *bytes);
 struct kt_span test_bytes_span(const struct test_bytes *bytes);
 

@@ -87,8 +87,10 @@ static void the_default_client_is_the_modern_policy(void **state)
     assert_int_equal(config->key_shares, 1);
     assert_int_equal(config->padding, 0);
     assert_int_equal(config->chain_limit, 65536);
+    assert_int_equal(config->record_limit, 16384);
+    assert_int_equal(config->fragment_code, 0);
     assert_int_equal(config->lifetime.peer_budget, kt_lifetime_default().peer_budget);
-    assert_true(config->grease && config->cookie && !config->keylog && !config->strict_names);
+    assert_true(config->grease && config->cookie && config->staple && !config->keylog && !config->strict_names);
     assert_true(kt_config_asks(config, KT_ASK_SIGN) && kt_config_asks(config, KT_ASK_VERIFY));
     assert_false(kt_config_asks(config, KT_ASK_CHOOSE_CONFIG));
     kt_config_unref(config);
@@ -120,6 +122,7 @@ static void all_switches_arrive(void **state)
     kt_builder_client_auth(f->server, KT_CLIENT_AUTH_REQUIRE);
     kt_builder_grease(f->server, false);
     kt_builder_cookie(f->server, false);
+    kt_builder_staple(f->server, false);
     kt_builder_danger_keylog(f->server, true);
     expect_success(kt_builder_lifetime(f->server, &lifetime));
     expect_success(kt_builder_padding(f->server, 512));
@@ -127,7 +130,7 @@ static void all_switches_arrive(void **state)
     expect_success(kt_builder_key_shares(f->server, 0));
     expect_success(kt_builder_ask(f->server, KT_ASK_CHOOSE_CONFIG));
     config = build(f->server);
-    assert_true(config->strict_names && config->keylog && !config->grease && !config->cookie);
+    assert_true(config->strict_names && config->keylog && !config->grease && !config->cookie && !config->staple);
     assert_int_equal(config->client_auth, KT_CLIENT_AUTH_REQUIRE);
     assert_int_equal(config->lifetime.sending.max_records, 7);
     assert_int_equal(config->padding, 512);
@@ -300,6 +303,79 @@ static void a_policy_that_cannot_be_kept_changes_nothing(void **state)
     config = build(f->client);
     assert_int_equal(config->suite_count, 3);
     kt_config_unref(config);
+}
+
+static void a_user_policy_is_taken_at_its_word(void **state)
+{
+    struct fixture *f = *state;
+    struct kt_user_policy policy = kt_policy_user(&kt_policy_2026_compatible);
+    struct kt_config *config;
+
+    policy.suites = (struct kt_policy_ids){{KT_SUITE_AES_256_GCM_SHA384}, 1};
+    policy.lifetime.sending.max_records = 9;
+    expect_success(kt_builder_user_policy(f->client, &policy));
+    config = build(f->client);
+    assert_int_equal(config->suite_count, 1);
+    assert_int_equal(config->suites[0]->id, KT_SUITE_AES_256_GCM_SHA384);
+    assert_int_equal(config->groups[0]->id, KT_GROUP_SECP256R1);
+    assert_int_equal(config->lifetime.sending.max_records, 9);
+    kt_config_unref(config);
+
+    policy.groups = (struct kt_policy_ids){{KT_GROUP_X25519, 0xeeee}, 2};
+    expect_success(kt_builder_user_policy(f->client, &policy));
+    expect_refused(f->client, CONFIG_GROUPS, "groups 2");
+    policy.versions = (struct kt_policy_ids){{KT_TLS_1_3, KT_TLS_1_2}, 2};
+    expect_success(kt_builder_user_policy(f->client, &policy));
+    expect_refused(f->client, CONFIG_VERSIONS, "versions 2");
+}
+
+static void a_user_policy_that_cannot_be_kept_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct kt_user_policy policy = kt_policy_user(NULL);
+
+    assert_ptr_equal(policy.based_on, &kt_policy_2026_modern);
+    policy.groups = (struct kt_policy_ids){{KT_GROUP_SECP384R1}, 1};
+    policy.cert_schemes.count = KT_POLICY_LIST_MAX + 1;
+    expect_fault(kt_builder_user_policy(f->client, &policy), USAGE_ARGUMENT, INTERNAL_ERROR);
+    assert_string_equal(kt_builder_field(f->client), "policy");
+    policy.cert_schemes.count = 0;
+    policy.based_on = NULL;
+    expect_fault(kt_builder_user_policy(f->client, &policy), USAGE_ARGUMENT, INTERNAL_ERROR);
+    expect_fault(kt_builder_user_policy(f->client, NULL), USAGE_ARGUMENT, INTERNAL_ERROR);
+    assert_int_equal(f->client->groups.count, 4);
+}
+
+/* No peer could show a key that is long enough and can sign. */
+static void some_scheme_must_have_keys_that_are_long_enough(void **state)
+{
+    static const struct {
+        uint16_t scheme;
+        unsigned longest;
+    } cases[] = {{KT_SCHEME_ED25519, 256},
+                 {KT_SCHEME_ECDSA_SECP256R1_SHA256, 256},
+                 {KT_SCHEME_ECDSA_SECP384R1_SHA384, 384},
+                 {KT_SCHEME_ECDSA_SECP521R1_SHA512, 521}};
+    struct fixture *f = *state;
+    struct kt_user_policy policy = kt_policy_user(NULL);
+
+    for (size_t i = 0; i < KT_COUNT_OF(cases); i++) {
+        policy.schemes = (struct kt_policy_ids){{cases[i].scheme}, 1};
+        policy.min_curve_bits = cases[i].longest;
+        expect_success(kt_builder_user_policy(f->client, &policy));
+        kt_config_unref(build(f->client));
+        policy.min_curve_bits++;
+        expect_success(kt_builder_user_policy(f->client, &policy));
+        expect_refused(f->client, CONFIG_SCHEMES, "min_curve_bits");
+    }
+    policy.schemes = (struct kt_policy_ids){{KT_SCHEME_ED25519, KT_SCHEME_RSA_PSS_PSS_SHA256}, 2};
+    expect_success(kt_builder_user_policy(f->client, &policy));
+    kt_config_unref(build(f->client));
+    expect_success(kt_builder_schemes(f->client, &cases[0].scheme, 1));
+    expect_refused(f->client, CONFIG_SCHEMES, "min_curve_bits");
+    expect_success(kt_builder_policy(f->client, &kt_policy_2026_modern));
+    expect_success(kt_builder_schemes(f->client, &cases[0].scheme, 1));
+    kt_config_unref(build(f->client));
 }
 
 static void key_shares_are_of_listed_groups(void **state)
@@ -499,6 +575,25 @@ static void the_peer_s_budget_is_1_to_65535(void **state)
     assert_string_equal(kt_builder_field(f->client), "lifetime");
 }
 
+static void the_gap_lets_every_limit_in_seconds_be_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct kt_lifetime lifetime = kt_lifetime_default();
+
+    lifetime.min_gap_ms = 3000;
+    lifetime.sending.max_seconds = 3;
+    lifetime.receiving.max_seconds = 0;
+    expect_success(kt_builder_lifetime(f->client, &lifetime));
+    kt_config_unref(build(f->client));
+    lifetime.min_gap_ms = 3001;
+    expect_success(kt_builder_lifetime(f->client, &lifetime));
+    expect_refused(f->client, CONFIG_LIFETIME, "lifetime.min_gap_ms");
+    lifetime.sending.max_seconds = UINT32_MAX;
+    lifetime.receiving.max_seconds = 3;
+    expect_success(kt_builder_lifetime(f->client, &lifetime));
+    expect_refused(f->client, CONFIG_LIFETIME, "lifetime.min_gap_ms");
+}
+
 static void padding_is_at_most_one_record(void **state)
 {
     struct fixture *f = *state;
@@ -519,6 +614,43 @@ static void the_chain_limit_is_1_kib_to_1_mib(void **state)
     expect_refused(f->client, USAGE_ARGUMENT, "chain_limit");
     expect_success(kt_builder_chain_limit(f->client, 1024));
     kt_config_unref(build(f->client));
+}
+
+static void the_record_limit_is_64_to_16384(void **state)
+{
+    struct fixture *f = *state;
+    struct kt_config *config;
+
+    expect_success(kt_builder_record_limit(f->client, 63));
+    expect_refused(f->client, USAGE_ARGUMENT, "record_limit");
+    expect_success(kt_builder_record_limit(f->client, 16385));
+    expect_refused(f->client, USAGE_ARGUMENT, "record_limit");
+    expect_success(kt_builder_record_limit(f->client, 64));
+    config = build(f->client);
+    assert_int_equal(config->record_limit, 64);
+    kt_config_unref(config);
+}
+
+static void fragments_are_asked_for_by_clients_in_four_lengths(void **state)
+{
+    struct fixture *f = *state;
+    struct kt_config *config;
+
+    expect_success(kt_builder_max_fragment(f->server, 512));
+    expect_refused(f->server, USAGE_ARGUMENT, "max_fragment");
+    expect_success(kt_builder_max_fragment(f->client, 8192));
+    expect_refused(f->client, USAGE_ARGUMENT, "max_fragment");
+    for (uint8_t code = 1; code <= 4; code++) {
+        expect_success(kt_builder_max_fragment(f->client, (size_t)256 << code));
+        config = build(f->client);
+        assert_int_equal(config->fragment_code, code);
+        assert_int_equal(config->record_limit, 256 << code);
+        kt_config_unref(config);
+    }
+    expect_success(kt_builder_record_limit(f->client, 100));
+    config = build(f->client);
+    assert_int_equal(config->record_limit, 100);
+    kt_config_unref(config);
 }
 
 /* the world below */
@@ -651,6 +783,9 @@ int main(void)
         TEST(what_a_policy_wishes_and_nobody_has_is_left_out),
         TEST(a_policy_needs_tls13),
         TEST(a_policy_that_cannot_be_kept_changes_nothing),
+        TEST(a_user_policy_is_taken_at_its_word),
+        TEST(a_user_policy_that_cannot_be_kept_changes_nothing),
+        TEST(some_scheme_must_have_keys_that_are_long_enough),
         TEST(key_shares_are_of_listed_groups),
         TEST(alpn_is_kept_as_on_the_wire),
         TEST(alpn_names_have_1_to_255_bytes_and_differ),
@@ -663,8 +798,11 @@ int main(void)
         TEST(a_credential_that_fits_no_scheme_is_named),
         TEST(there_are_at_most_32_credentials),
         TEST(the_peer_s_budget_is_1_to_65535),
+        TEST(the_gap_lets_every_limit_in_seconds_be_kept),
         TEST(padding_is_at_most_one_record),
         TEST(the_chain_limit_is_1_kib_to_1_mib),
+        TEST(the_record_limit_is_64_to_16384),
+        TEST(fragments_are_asked_for_by_clients_in_four_lengths),
         TEST(an_environment_has_all_functions),
         TEST(without_crypto_nothing_is_built),
         TEST(libcrypto_is_the_default),

@@ -20,6 +20,8 @@ static void every_number_is_read_back_from_its_name(void **state)
 
     (void)state;
     assert_int_equal(kt_suite_named("unknown"), 0);
+    assert_int_equal(kt_version_named("tlsv1.3"), KT_TLS_1_3);
+    assert_int_equal(kt_version_named("TLSv1.1"), 0);
     for (unsigned id = 1; id < 65536; id++) {
         uint16_t suite = kt_suite_named(kt_suite_name((uint16_t)id));
         uint16_t group = kt_group_named(kt_group_name((uint16_t)id));

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-enum { WORDS = 16, SAID = 8192 };
+enum { WORDS = 24, SAID = 8192 };
 
 /* A command with two options of its own. */
 struct own {
@@ -176,6 +176,8 @@ static void numbers_have_limits(void **state)
 
     (void)state;
     COMPLAINS("option --padding: \"16385\" is not a number from 0 to 16384", "--padding", "16385");
+    COMPLAINS("option --record-limit: \"63\" is not a number from 64 to 16384", "--record-limit", "63");
+    COMPLAINS("option --record-limit: \"16385\" is not", "--record-limit", "16385");
     COMPLAINS("option --padding: \"\" is not", "--padding", "");
     COMPLAINS("option --padding: \"-1\" is not", "--padding", "-1");
     COMPLAINS("option --key-shares: \"5\" is not a number from 0 to 4", "--key-shares", "5");
@@ -312,7 +314,8 @@ static void a_client_is_built_from_all_of_them(void **state)
 {
     (void)state;
     assert_int_equal(PARSE("--groups", "x25519,P-256", "--key-shares", "2", "--suites", "TLS_AES_128_GCM_SHA256",
-                           "--schemes", "ed25519", "--alpn", "h2", "--padding", "64", "--rekey-records", "5"),
+                           "--schemes", "ed25519", "--alpn", "h2", "--padding", "64", "--record-limit", "512",
+                           "--rekey-records", "5"),
                      KT_EXIT_NONE);
     assert_int_equal(build(KT_CLIENT), KT_EXIT_NONE);
     assert_string_equal(said, "");

@@ -34,51 +34,133 @@ static char *text_of(const struct kt_policy *policy)
     return text;
 }
 
-static void modern_is_as_it_was_released(void **state)
+static void each_policy_is_as_it_was_released(void **state)
 {
-    char kept[8192];
-    char *text = text_of(&kt_policy_2026_modern);
-    FILE *file = fopen("tests/policy/2026-modern.txt", "re");
-    size_t len;
+    const struct kt_policy *policy;
 
     (void)state;
-    assert_non_null(file);
-    len = fread(kept, 1, sizeof kept - 1, file);
-    kept[len] = '\0';
-    fclose(file);
-    assert_string_equal(text, kept);
-    free(text);
-}
+    for (size_t i = 0; (policy = kt_policy_at(i)) != NULL; i++) {
+        char path[64];
+        char kept[8192];
+        char *text = text_of(policy);
+        size_t len;
+        FILE *file;
 
-static void modern_signs_handshakes_only_with_what_tls13_allows(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < kt_policy_2026_modern.scheme_count; i++) {
-        assert_true(kt_scheme_facts(kt_policy_2026_modern.schemes[i])->tls13);
+        (void)snprintf(path, sizeof path, "tests/policy/%s.txt", policy->name);
+        file = fopen(path, "re");
+        assert_non_null(file);
+        len = fread(kept, 1, sizeof kept - 1, file);
+        kept[len] = '\0';
+        fclose(file);
+        assert_string_equal(text, kept);
+        free(text);
     }
 }
 
-/* A policy is a wish, but of this one libcrypto grants all. */
-static void modern_is_what_libcrypto_offers(void **state)
+static void a_policy_signs_handshakes_only_with_what_tls13_allows(void **state)
+{
+    const struct kt_policy *policy;
+
+    (void)state;
+    for (size_t n = 0; (policy = kt_policy_at(n)) != NULL; n++) {
+        for (size_t i = 0; i < policy->scheme_count; i++) {
+            assert_true(kt_scheme_facts(policy->schemes[i])->tls13);
+        }
+    }
+}
+
+/* A policy is a wish, but of ours libcrypto grants all. */
+static void a_policy_is_what_libcrypto_offers(void **state)
 {
     const struct kt_crypto *crypto = kt_crypto_libcrypto();
+    const struct kt_policy *policy;
 
     (void)state;
     assert_non_null(crypto);
-    for (size_t i = 0; i < kt_policy_2026_modern.suite_count; i++) {
-        assert_non_null(kt_crypto_suite(crypto, kt_policy_2026_modern.suites[i]));
+    for (size_t n = 0; (policy = kt_policy_at(n)) != NULL; n++) {
+        for (size_t i = 0; i < policy->suite_count; i++) {
+            assert_non_null(kt_crypto_suite(crypto, policy->suites[i]));
+        }
+        for (size_t i = 0; i < policy->group_count; i++) {
+            assert_non_null(kt_crypto_group(crypto, policy->groups[i]));
+        }
     }
-    for (size_t i = 0; i < kt_policy_2026_modern.group_count; i++) {
-        assert_non_null(kt_crypto_group(crypto, kt_policy_2026_modern.groups[i]));
+}
+
+static bool same_set(const uint16_t *a, size_t a_count, const uint16_t *b, size_t b_count)
+{
+    size_t found = 0;
+
+    for (size_t i = 0; i < a_count; i++) {
+        for (size_t k = 0; k < b_count; k++) {
+            found += a[i] == b[k];
+        }
     }
+    return a_count == b_count && found == a_count;
+}
+
+/* Something weaker would need another name. */
+static void compatible_differs_from_modern_in_order_only(void **state)
+{
+    const struct kt_policy *a = &kt_policy_2026_modern;
+    const struct kt_policy *b = &kt_policy_2026_compatible;
+
+    (void)state;
+    assert_true(same_set(a->versions, a->version_count, b->versions, b->version_count));
+    assert_true(same_set(a->suites, a->suite_count, b->suites, b->suite_count));
+    assert_true(same_set(a->groups, a->group_count, b->groups, b->group_count));
+    assert_true(same_set(a->schemes, a->scheme_count, b->schemes, b->scheme_count));
+    assert_true(same_set(a->cert_schemes, a->cert_scheme_count, b->cert_schemes, b->cert_scheme_count));
+    assert_int_equal(b->groups[0], KT_GROUP_SECP256R1);
+    assert_int_equal(b->schemes[0], KT_SCHEME_RSA_PSS_RSAE_SHA256);
+}
+
+static void policies_are_found_by_name_with_and_without_date(void **state)
+{
+    static const char *const unknown[] = {"", "2026-", "026-modern", "legacy", "2026-legacy", "modern ", "2025-modern"};
+
+    (void)state;
+    assert_ptr_equal(kt_policy_named("modern"), &kt_policy_2026_modern);
+    assert_ptr_equal(kt_policy_named("2026-modern"), &kt_policy_2026_modern);
+    assert_ptr_equal(kt_policy_named("Compatible"), &kt_policy_2026_compatible);
+    assert_ptr_equal(kt_policy_named("2026-COMPATIBLE"), &kt_policy_2026_compatible);
+    for (size_t i = 0; i < KT_COUNT_OF(unknown); i++) {
+        assert_null(kt_policy_named(unknown[i]));
+    }
+}
+
+static void each_listed_policy_is_found_by_its_name_and_can_be_built(void **state)
+{
+    const struct kt_policy *policy;
+    struct test_env env;
+    size_t n = 0;
+
+    (void)state;
+    test_env_init(&env);
+    for (; (policy = kt_policy_at(n)) != NULL; n++) {
+        struct kt_builder *builder;
+        struct kt_config *config;
+
+        assert_ptr_equal(kt_policy_named(policy->name), policy);
+        expect_success(kt_builder_new(KT_CLIENT, &env.env, &builder));
+        expect_success(kt_builder_policy(builder, policy));
+        expect_success(kt_builder_build(builder, &config));
+        kt_config_unref(config);
+        kt_builder_free(builder);
+    }
+    assert_int_equal(n, 2);
+    assert_null(kt_policy_at(SIZE_MAX));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(modern_is_as_it_was_released),
-        cmocka_unit_test(modern_signs_handshakes_only_with_what_tls13_allows),
-        cmocka_unit_test(modern_is_what_libcrypto_offers),
+        cmocka_unit_test(each_policy_is_as_it_was_released),
+        cmocka_unit_test(a_policy_signs_handshakes_only_with_what_tls13_allows),
+        cmocka_unit_test(a_policy_is_what_libcrypto_offers),
+        cmocka_unit_test(compatible_differs_from_modern_in_order_only),
+        cmocka_unit_test(policies_are_found_by_name_with_and_without_date),
+        cmocka_unit_test(each_listed_policy_is_found_by_its_name_and_can_be_built),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
