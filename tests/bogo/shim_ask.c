@@ -133,6 +133,7 @@ const struct kt_fault *shim_answer(struct shim *shim)
         return sign(shim, ask);
     case KT_ASK_VERIFY:
         return verify(shim, ask);
+    case KT_ASK_RESUME: /* not switched on */
     case KT_ASK_NONE:
         break;
     }

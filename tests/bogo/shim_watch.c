@@ -63,6 +63,7 @@ void shim_watch(void *user, const struct kt_conn *conn, const struct kt_notice *
         break;
     case KT_NOTICE_STATE:
     case KT_NOTICE_EPOCH:
+    case KT_NOTICE_SESSION:
         break;
     }
 }
