@@ -121,7 +121,8 @@ static enum kt_exit parse(struct request *request, int argc, char **argv)
         .summary =
             "Connects to a TLS server. stdin is sent, what comes is written to stdout. Lines on stdin that "
             "begin\n"
-            "with the prefix of --commands: u change our key, U both keys, s status, e exporter, q close, ? "
+            "with the prefix of --commands: u change our key, U both keys, s status, e exporter, b channel "
+            "bindings, q close, ? "
             "help.",
         .own = own_options,
         .target = request,
@@ -210,6 +211,24 @@ static void show_exporter(const struct session *s)
     kt_report_line("", "exporter \"%s\" %s", label, hex);
 }
 
+static void show_binding(const struct session *s, const char *name, enum kt_binding kind)
+{
+    uint8_t value[64];
+    char hex[2 * sizeof value + 1] = "";
+    size_t len = 0;
+    const struct kt_fault *fault;
+
+    fault = kt_conn_channel_binding(kt_drive_conn(s->drive), kind, value, sizeof value, &len);
+    if (fault != NULL) {
+        kt_report_line("", "no binding %s: %s", name, kt_reason_text((enum kt_reason)fault->reason));
+        return;
+    }
+    for (size_t i = 0; i < len; i++) {
+        (void)snprintf(hex + 2 * i, 3, "%02x", value[i]);
+    }
+    kt_report_line("", "binding %s %s", name, hex);
+}
+
 static void change_key(const struct session *s, enum kt_rekey what)
 {
     const struct kt_fault *fault = kt_conn_rekey(kt_drive_conn(s->drive), what);
@@ -234,11 +253,17 @@ static void run_command(struct session *s, char letter)
     case 'e':
         show_exporter(s);
         break;
+    case 'b':
+        show_binding(s, "tls-exporter", KT_BINDING_TLS_EXPORTER);
+        show_binding(s, "tls-server-end-point", KT_BINDING_SERVER_END_POINT);
+        break;
     case 'q':
         s->stdin_ended = true;
         break;
     default:
-        kt_report_line("", "commands: u change our key, U change both, s status, e exporter, q close, ? this help");
+        kt_report_line("",
+                       "commands: u change our key, U change both, s status, e exporter, b channel bindings, q close, "
+                       "? this help");
         break;
     }
 }

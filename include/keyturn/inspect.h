@@ -47,6 +47,21 @@ KT_API struct kt_epoch_info kt_conn_epoch(const struct kt_conn *conn, enum kt_di
 KT_API KT_MUST_USE const struct kt_fault *kt_conn_export(const struct kt_conn *conn, struct kt_span label,
                                                          struct kt_span context, uint8_t *out, size_t len);
 
+enum kt_binding {
+    KT_BINDING_TLS_EXPORTER,     /* RFC 9266: 32 bytes, of this connection alone */
+    KT_BINDING_SERVER_END_POINT, /* RFC 5929 section 4: the hash of the server's certificate */
+};
+
+/*
+ * Channel bindings, for authentication above TLS (SCRAM, GSS-API): the same bytes on both sides, *len of them, at most
+ * 64. The hash of SERVER_END_POINT is that of the certificate's signature, SHA-256 instead of MD5 and SHA-1, and
+ * SHA-256 for Ed25519, too, about which RFC 5929 is silent and implementations differ. Faults: USAGE_EXPORT_EARLY;
+ * USAGE_ARGUMENT when `cap` is too small; BINDING_UNDEFINED when no certificate was shown or it is signed by other
+ * means. After the handshake any thread.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_conn_channel_binding(const struct kt_conn *conn, enum kt_binding kind,
+                                                                  uint8_t *out, size_t cap, size_t *len);
+
 /* The version of this library as "0.1.0". Static text. */
 KT_API const char *kt_library_version(void);
 

@@ -46,6 +46,31 @@ const struct kt_fault *kt_conn_export(const struct kt_conn *conn, struct kt_span
     return NULL;
 }
 
+const struct kt_fault *kt_conn_channel_binding(const struct kt_conn *conn, enum kt_binding kind, uint8_t *out,
+                                               size_t cap, size_t *len)
+{
+    const struct kt_span label = KT_SPAN_TEXT("EXPORTER-Channel-Binding"); /* RFC 9266 section 4.2 */
+    const struct kt_hs *hs = &conn->hs;
+    bool exports = kind == KT_BINDING_TLS_EXPORTER;
+    size_t need = exports ? 32 : hs->end_point_len;
+
+    if (!kt_conn_is_connected(conn)) {
+        KT_FAIL(USAGE_EXPORT_EARLY);
+    }
+    if ((!exports && kind != KT_BINDING_SERVER_END_POINT) || cap < need) {
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    if (need == 0) {
+        KT_FAIL(BINDING_UNDEFINED);
+    }
+    *len = need;
+    if (exports) {
+        return kt_conn_export(conn, label, (struct kt_span){NULL, 0}, out, need);
+    }
+    kt_copy(out, hs->end_point, need);
+    return NULL;
+}
+
 const char *kt_library_version(void)
 {
     return KT_VERSION;

@@ -1,5 +1,6 @@
 #include "hs/auth13.h"
 
+#include "crypto/cert_digest.h"
 #include "hs/resume.h"
 
 static enum kt_role peer_of(const struct kt_hs *hs)
@@ -22,11 +23,28 @@ static size_t chain_bytes(const struct kt_credential *credential)
     return bytes;
 }
 
+/* RFC 5929 section 4: kept as a hash, for the certificate does not outlive the handshake. */
+static void keep_end_point(struct kt_hs *hs, struct kt_span certificate)
+{
+    const struct kt_hash *hash = hs->config->crypto->digests[kt_cert_digest(certificate)];
+    struct kt_hash_state state;
+
+    if (hash != NULL) {
+        hash->init(&state);
+        hash->update(&state, certificate.p, certificate.len);
+        hash->final(&state, hs->end_point);
+        hs->end_point_len = hash->len;
+    }
+}
+
 const struct kt_fault *kt_auth13_send_certificate(struct kt_hs *hs, struct kt_span context, bool staple)
 {
     const struct kt_credential *credential = hs->work->choice.credential;
     struct kt_certificate message = {.context = context};
 
+    if (credential != NULL && hs->config->role == KT_SERVER) {
+        keep_end_point(hs, credential->chain[0]);
+    }
     if (credential != NULL) {
         message.chain_len = credential->chain_len;
         for (size_t i = 0; i < credential->chain_len; i++) {
@@ -185,6 +203,9 @@ const struct kt_fault *kt_auth13_take_verify(struct kt_hs *hs, struct kt_span bo
 void kt_auth13_accept_chain(struct kt_hs *hs)
 {
     hs->proofs |= KT_PROOF_CHAIN;
+    if (hs->config->role == KT_CLIENT) {
+        keep_end_point(hs, hs->work->peer.chain[0]);
+    }
 }
 
 const struct kt_fault *kt_auth13_take_finished(struct kt_hs *hs, struct kt_span body)

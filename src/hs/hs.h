@@ -115,6 +115,8 @@ struct kt_hs {
     struct kt_name server_name;
     struct kt_name alpn;
     struct kt_secret exporter_secret;
+    uint8_t end_point[KT_HASH_MAX]; /* of the server's certificate, for the channel binding */
+    uint8_t end_point_len;          /* 0: there is none */
 
     /* Of the sessions to come; filled when the configuration resumes. */
     struct kt_origin origin;

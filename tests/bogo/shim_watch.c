@@ -61,6 +61,7 @@ void shim_watch(void *user, const struct kt_conn *conn, const struct kt_notice *
     case KT_NOTICE_SECRET:
         keep_secret(shim, notice);
         break;
+    case KT_NOTICE_SESSION:
     case KT_NOTICE_STATE:
     case KT_NOTICE_EPOCH:
     case KT_NOTICE_SESSION:

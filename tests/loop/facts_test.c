@@ -61,6 +61,29 @@ static void exporters_have_limits(void **user)
     loop_close(&l);
 }
 
+/* The toy's certificates are none, so that nothing can be said of their signature. */
+static void channel_bindings(void **user)
+{
+    uint8_t a[64], b[64];
+    size_t len = 0;
+
+    (void)user;
+    loop_open(&l, &(struct loop_setup){0});
+    assert_int_equal(kt_conn_channel_binding(l.client, KT_BINDING_TLS_EXPORTER, a, sizeof a, &len)->reason,
+                     KT_REASON_USAGE_EXPORT_EARLY);
+    loop_handshake(&l);
+    assert_int_equal(kt_conn_channel_binding(l.client, KT_BINDING_SERVER_END_POINT, a, sizeof a, &len)->reason,
+                     KT_REASON_BINDING_UNDEFINED);
+    assert_int_equal(kt_conn_channel_binding(l.client, (enum kt_binding)7, a, sizeof a, &len)->reason,
+                     KT_REASON_USAGE_ARGUMENT);
+    assert_int_equal(len, 0);
+    assert_null(kt_conn_channel_binding(l.client, KT_BINDING_TLS_EXPORTER, a, sizeof a, &len));
+    assert_int_equal(len, 32);
+    export(l.server, TEXT("EXPORTER-Channel-Binding"), TEXT(""), b, 32);
+    assert_memory_equal(a, b, 32);
+    loop_close(&l);
+}
+
 /* ---- notices ---- */
 
 enum { LINES = 5 };
@@ -205,6 +228,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exporters_are_equal_on_both_sides_and_depend_on_everything),
         cmocka_unit_test(exporters_have_limits),
+        cmocka_unit_test(channel_bindings),
         cmocka_unit_test(both_sides_log_the_same_five_secrets),
         cmocka_unit_test(secrets_are_told_only_when_the_configuration_says_so),
         cmocka_unit_test(what_one_side_sends_the_other_receives),

@@ -115,6 +115,22 @@ static void exchange(void)
     assert_int_equal(kt_conn_epoch(l.client, KT_RECEIVING).number, 3);
 }
 
+static void bindings_are_equal(void)
+{
+    static const enum kt_binding kinds[] = {KT_BINDING_TLS_EXPORTER, KT_BINDING_SERVER_END_POINT};
+    uint8_t a[64], b[64];
+    size_t a_len = 0, b_len = 0;
+
+    for (size_t i = 0; i < 2; i++) {
+        assert_null(kt_conn_channel_binding(l.client, kinds[i], a, sizeof a, &a_len));
+        assert_null(kt_conn_channel_binding(l.server, kinds[i], b, 32, &b_len));
+        assert_int_equal(a_len, 32);
+        assert_int_equal(b_len, 32);
+        assert_memory_equal(a, b, 32);
+        assert_int_equal(kt_conn_channel_binding(l.client, kinds[i], a, 31, &a_len)->reason, KT_REASON_USAGE_ARGUMENT);
+    }
+}
+
 static void with_key(enum test_key kind)
 {
     static const uint16_t suites[] = {KT_SUITE_AES_128_GCM_SHA256, KT_SUITE_AES_256_GCM_SHA384,
@@ -131,6 +147,7 @@ static void with_key(enum test_key kind)
             group = groups[j];
             connect_real();
             exchange();
+            bindings_are_equal();
             loop_close(&l);
         }
     }

@@ -23,6 +23,7 @@
 
 extern const struct kt_hash kt_libcrypto_sha256;
 extern const struct kt_hash kt_libcrypto_sha384;
+extern const struct kt_hash kt_libcrypto_sha512;
 
 /* The AEAD of a suite, the group: NULL when the library lacks it. */
 const struct kt_aead *kt_libcrypto_aead_probe(uint16_t suite);

@@ -29,24 +29,39 @@ static void sha256_final(struct kt_hash_state *state, uint8_t *out)
     (void)SHA256_Final(out, sha256_in(state));
 }
 
-static SHA512_CTX *sha384_in(struct kt_hash_state *state)
+static SHA512_CTX *sha512_in(struct kt_hash_state *state)
 {
     return (SHA512_CTX *)(void *)state;
 }
 
 static void sha384_init(struct kt_hash_state *state)
 {
-    (void)SHA384_Init(sha384_in(state));
+    (void)SHA384_Init(sha512_in(state));
 }
 
 static void sha384_update(struct kt_hash_state *state, const uint8_t *bytes, size_t len)
 {
-    (void)SHA384_Update(sha384_in(state), bytes, len);
+    (void)SHA384_Update(sha512_in(state), bytes, len);
 }
 
 static void sha384_final(struct kt_hash_state *state, uint8_t *out)
 {
-    (void)SHA384_Final(out, sha384_in(state));
+    (void)SHA384_Final(out, sha512_in(state));
+}
+
+static void sha512_init(struct kt_hash_state *state)
+{
+    (void)SHA512_Init(sha512_in(state));
+}
+
+static void sha512_update(struct kt_hash_state *state, const uint8_t *bytes, size_t len)
+{
+    (void)SHA512_Update(sha512_in(state), bytes, len);
+}
+
+static void sha512_final(struct kt_hash_state *state, uint8_t *out)
+{
+    (void)SHA512_Final(out, sha512_in(state));
 }
 
 const struct kt_hash kt_libcrypto_sha256 = {
@@ -65,4 +80,13 @@ const struct kt_hash kt_libcrypto_sha384 = {
     .init = sha384_init,
     .update = sha384_update,
     .final = sha384_final,
+};
+
+const struct kt_hash kt_libcrypto_sha512 = {
+    .name = "SHA-512",
+    .len = SHA512_DIGEST_LENGTH,
+    .block_len = SHA512_CBLOCK,
+    .init = sha512_init,
+    .update = sha512_update,
+    .final = sha512_final,
 };

@@ -421,6 +421,7 @@ static const struct kt_crypto provider = {
     .suites = suites,
     .groups = groups,
     .schemes = schemes,
+    .digests = {[KT_DIGEST_SHA256] = &hash_32, [KT_DIGEST_SHA384] = &hash_48, [KT_DIGEST_SHA512] = &hash_48},
     .peer_key_new = peer_key_new,
     .peer_key_kind = peer_key_kind,
     .peer_key_verify = peer_key_verify,
