@@ -64,7 +64,6 @@ void shim_watch(void *user, const struct kt_conn *conn, const struct kt_notice *
     case KT_NOTICE_SESSION:
     case KT_NOTICE_STATE:
     case KT_NOTICE_EPOCH:
-    case KT_NOTICE_SESSION:
         break;
     }
 }
