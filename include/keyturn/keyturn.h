@@ -16,6 +16,7 @@
 #include <keyturn/pki.h>
 #include <keyturn/policy.h>
 #include <keyturn/session.h>
+#include <keyturn/session_cache.h>
 #include <keyturn/store.h>
 
 #endif
