@@ -122,6 +122,8 @@ static bool reload(struct server *server)
 {
     struct kt_setup *setup;
 
+    /* What the file trusts now need not be what it trusted when a session was made. */
+    server->own.generation += server->own.client_ca != NULL ? 1 : 0;
     if (kt_setup_load(&server->common, &server->own, server->ephemeral, &setup) != KT_EXIT_NONE) {
         kt_report_line("", "reload failed: serving on with the certificates from before");
         return false;

@@ -22,6 +22,7 @@ struct kt_serve_options {
     uint64_t tickets; /* after each handshake; 0: nothing is resumed */
     uint64_t ticket_seconds;
     struct kt_ticket_ring *ring; /* made by serve.c: it outlives a reload, so that tickets do */
+    uint32_t generation;         /* of the sessions: counted up when the authorities of clients are read anew */
     uint64_t workers;            /* 0: as many as there are cores */
     const char *control;
 };

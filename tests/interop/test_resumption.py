@@ -101,6 +101,23 @@ def test_client_certificates_are_remembered(cli, pki, session):
     assert there.err.count("verified=yes") == 2
 
 
+def test_authorities_read_anew_end_the_sessions_they_accepted(cli, pki, session):
+    there = cli.serve("--client-ca", pki.ca)
+    own = command.client_auth(pki.client_p256)
+    connect(cli, there.port, session, *own, resumed="no")
+    there.process.signal(signal.SIGHUP)
+    there.process.wait_err(re.compile(rb"keyturn: reloaded\n"))
+    connect(cli, there.port, session, *own, resumed="no")
+
+
+def test_a_reload_without_client_authorities_keeps_sessions(cli, session):
+    there = cli.serve()
+    connect(cli, there.port, session, resumed="no")
+    there.process.signal(signal.SIGHUP)
+    there.process.wait_err(re.compile(rb"keyturn: reloaded\n"))
+    connect(cli, there.port, session, resumed="yes")
+
+
 # we serve
 
 
