@@ -157,10 +157,17 @@ static void control_ready(struct kt_source *source)
     }
 }
 
-/* A server that was killed leaves its socket behind; one that lives answers. */
+/* A server that was killed leaves its socket behind; one that lives answers. A file that is no socket refuses, too,
+ * and is somebody's. */
 static void remove_stale(const struct sockaddr_un *address)
 {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct stat status;
+    int fd;
+
+    if (lstat(address->sun_path, &status) != 0 || !S_ISSOCK(status.st_mode)) {
+        return;
+    }
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     if (fd < 0) {
         return;

@@ -575,6 +575,13 @@ def test_the_control_socket_is_for_its_owner_and_goes_with_the_server(cli, contr
     assert not control_path.exists()
 
 
+def test_a_file_in_the_place_of_the_control_socket_is_left_alone(cli, control_path):
+    control_path.write_text("precious\n")
+    done = cli.run("serve", "--listen", "127.0.0.1:0", "--echo", "--control", control_path)
+    assert done.code == command.NETWORK and command.failure(done.err).reason == "CONNECT_FAILED"
+    assert control_path.read_text() == "precious\n"
+
+
 def test_status_and_epochs(cli, peer, control_path):
     server = cli.serve("--echo", "--control", control_path)
     with Control(control_path) as control, peer.python_client(server.port) as tls:
