@@ -433,13 +433,21 @@ enum kt_exit kt_options_parse(struct kt_options *options, const struct kt_option
     return done;
 }
 
+/* A name of a service, or a number that fits: getaddrinfo takes numbers modulo 65536. */
+static bool is_port(const char *text)
+{
+    uint64_t number;
+
+    return text[strspn(text, "0123456789")] != '\0' || kt_options_number(text, UINT16_MAX, &number);
+}
+
 bool kt_options_address(const char *text, char host[256], char port[32])
 {
     const char *colon = strrchr(text, ':');
     const char *from = text;
     size_t len;
 
-    if (colon == NULL || colon[1] == '\0' || strlen(colon + 1) >= 32) {
+    if (colon == NULL || !is_port(colon + 1) || strlen(colon + 1) >= 32) {
         return false;
     }
     len = (size_t)(colon - text);
@@ -614,10 +622,20 @@ static enum kt_exit staple(const struct kt_options *o, const char *path, struct 
     return KT_EXIT_NONE;
 }
 
+/* Which of two files it was the fault does not say. */
+static enum kt_exit blame_files(const struct kt_option_credential *from, const struct kt_fault *fault)
+{
+    bool two = from->pkcs12 == NULL && from->key != NULL;
+    char files[512];
+
+    (void)snprintf(files, sizeof files, "%s%s%s", from->pkcs12 != NULL ? from->pkcs12 : from->cert, two ? " with " : "",
+                   two ? from->key : "");
+    return kt_report_fault("", files, fault, NULL, 0);
+}
+
 static enum kt_exit add_credential(const struct kt_options *o, const struct kt_option_credential *from,
                                    struct kt_builder *builder)
 {
-    const char *path = from->pkcs12 != NULL ? from->pkcs12 : from->cert;
     struct kt_credential *credential = NULL;
     char password[PASSWORD_MAX] = "";
     enum kt_exit done = KT_EXIT_NONE;
@@ -638,7 +656,7 @@ static enum kt_exit add_credential(const struct kt_options *o, const struct kt_o
         fault = kt_builder_credential(builder, credential);
     }
     kt_credential_unref(credential);
-    return fault == NULL ? done : kt_report_fault("", path, fault, NULL, 0);
+    return fault == NULL ? done : blame_files(from, fault);
 }
 
 typedef const struct kt_fault *id_setter(struct kt_builder *b, const uint16_t *ids, size_t n);

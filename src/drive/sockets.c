@@ -11,11 +11,20 @@
 
 #include "base/fail.h"
 
+/* A name of a service, or a number that fits: getaddrinfo takes numbers modulo 65536. */
+static bool is_port(const char *port)
+{
+    size_t zeros = strspn(port, "0");
+    size_t digits = strspn(port + zeros, "0123456789");
+
+    return port[zeros + digits] != '\0' || digits < 5 || (digits == 5 && strcmp(port + zeros, "65535") <= 0);
+}
+
 /* getaddrinfo has errors of its own; errno is set where one of them says the same. */
 static const struct kt_fault *resolve(const char *host, const char *port, int family, int flags, struct addrinfo **out)
 {
     struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_STREAM, .ai_flags = flags};
-    int error = getaddrinfo(host, port, &hints, out);
+    int error = is_port(port) ? getaddrinfo(host, port, &hints, out) : EAI_SERVICE;
 
     if (error != 0) {
         if (error != EAI_SYSTEM) {

@@ -267,8 +267,9 @@ static void addresses_are_taken_apart(void **state)
                 {"[::1]:4433", "::1", "4433"},
                 {":0", "", "0"},
                 {"example.org.:https", "example.org", "https"},
-                {"127.0.0.1:1", "127.0.0.1", "1"}};
-    static const char *const bad[] = {"", "localhost", "localhost:", "::1", "::1:443", "[::1]", "[]:1", "[::1:1"};
+                {"127.0.0.1:65535", "127.0.0.1", "65535"}};
+    static const char *const bad[] = {"",      "localhost", "localhost:", "::1",     "::1:443",
+                                      "[::1]", "[]:1",      "[::1:1",     "a:65536", "a:99999999999999999999"};
     char host[256];
     char port[32];
     char text[400];

@@ -100,8 +100,20 @@ static void who_dials_meets_who_listens(void **state)
 
 static void an_address_of_the_wrong_form_is_unknown(void **state)
 {
-    static const char *const wrong[] = {"",         "1",    "localhost", "localhost:",      "::1", "::1:443", "[::1]",
-                                        "[::1]443", "[]:1", "[::1:443",  "1.2.3.4:notaport"};
+    static const char *const wrong[] = {"",
+                                        "1",
+                                        "localhost",
+                                        "localhost:",
+                                        "::1",
+                                        "::1:443",
+                                        "[::1]",
+                                        "[::1]443",
+                                        "[]:1",
+                                        "[::1:443",
+                                        "1.2.3.4:notaport",
+                                        "127.0.0.1:65536",
+                                        "127.0.0.1:99999",
+                                        "127.0.0.1:100000"};
     char long_one[400];
     int fd = -1;
 
