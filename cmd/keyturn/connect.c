@@ -75,7 +75,7 @@ static const char *set_ca(void *target, const char *value)
 static const char *set_server_name(void *target, const char *value)
 {
     ((struct request *)target)->server_name = value;
-    return NULL;
+    return value[0] != '\0' ? NULL : "a name has at least one character";
 }
 
 static const char *set_insecure(void *target, const char *value)

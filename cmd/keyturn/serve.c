@@ -246,10 +246,12 @@ static void loop(struct server *server)
     }
 }
 
-static enum kt_exit fail(const char *what, enum kt_exit exit)
+static const char RESOURCES[] = "memory, threads or descriptors have run out; give more or close something";
+
+static enum kt_exit fail(const char *what, enum kt_reason reason, const char *hint, enum kt_exit exit)
 {
-    kt_report_line("", "error: %s: %s (reason=%s alert=-)", what, strerror(errno),
-                   kt_reason_name(KT_REASON_TRANSPORT_FAILED));
+    kt_report_line("", "error: %s: %s (reason=%s alert=-)", what, strerror(errno), kt_reason_name(reason));
+    kt_report_line("", "hint: %s", hint);
     return exit;
 }
 
@@ -282,7 +284,9 @@ static enum kt_exit open_site(struct server *server)
     };
     if (server->own.www != NULL) {
         server->site.www_dir = kt_path_root(server->own.www);
-        return server->site.www_dir >= 0 ? KT_EXIT_NONE : fail(server->own.www, KT_EXIT_FILES);
+        return server->site.www_dir >= 0
+                   ? KT_EXIT_NONE
+                   : fail(server->own.www, KT_REASON_FILE_UNREADABLE, "name a folder that may be read", KT_EXIT_FILES);
     }
     return server->own.backend != NULL ? open_backend(server) : KT_EXIT_NONE;
 }
@@ -339,13 +343,22 @@ static enum kt_exit open_events(struct server *server)
     server->crew.wake_main = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     server->wake = (struct kt_source){wake_ready, server->crew.wake_main};
     if (server->epoll < 0 || server->wake.fd < 0 || !watch(server, &server->wake) || !open_signals(server)) {
-        return fail("events", KT_EXIT_FILES);
+        return fail("events", KT_REASON_TRANSPORT_FAILED, RESOURCES, KT_EXIT_FILES);
     }
     if (server->own.control != NULL) {
         server->control = kt_control_new(server->own.control, server->epoll, run_command, server);
-        return server->control != NULL ? KT_EXIT_NONE : fail(server->own.control, KT_EXIT_CONNECT);
+        return server->control != NULL
+                   ? KT_EXIT_NONE
+                   : fail(server->own.control, KT_REASON_CONNECT_FAILED,
+                          "the folder must exist; a file or a server that lives is not replaced", KT_EXIT_CONNECT);
     }
     return KT_EXIT_NONE;
+}
+
+static enum kt_exit fail_to_listen(const struct server *server)
+{
+    return fail(server->own.listen, KT_REASON_CONNECT_FAILED,
+                "the address must be one of this host, and the port free and allowed", KT_EXIT_CONNECT);
 }
 
 static enum kt_exit open_listener(struct server *server)
@@ -353,13 +366,16 @@ static enum kt_exit open_listener(struct server *server)
     int fd;
     const struct kt_fault *fault = kt_listen(server->own.listen, &fd);
 
+    if (fault != NULL && fault->reason == KT_REASON_CONNECT_FAILED) {
+        return fail_to_listen(server);
+    }
     if (fault != NULL) {
         kt_report_fault("", server->own.listen, fault, NULL, errno);
         return KT_EXIT_CONNECT;
     }
     server->listener = (struct kt_source){listener_ready, fd};
     if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0 || !watch(server, &server->listener)) {
-        return fail(server->own.listen, KT_EXIT_CONNECT);
+        return fail_to_listen(server);
     }
     return KT_EXIT_NONE;
 }
@@ -368,11 +384,11 @@ static enum kt_exit start_workers(struct server *server, size_t count)
 {
     server->workers = calloc(count, sizeof *server->workers);
     if (server->workers == NULL) {
-        return fail("workers", KT_EXIT_FILES);
+        return fail("workers", KT_REASON_MEMORY_SPENT, RESOURCES, KT_EXIT_FILES);
     }
     while (server->worker_count < count) {
         if (!kt_worker_start(&server->workers[server->worker_count], &server->crew)) {
-            return fail("workers", KT_EXIT_FILES);
+            return fail("workers", KT_REASON_MEMORY_SPENT, RESOURCES, KT_EXIT_FILES);
         }
         server->worker_count++;
     }

@@ -142,7 +142,7 @@ static enum kt_exit check(const struct kt_options *common, const struct kt_serve
         return kt_report_usage("serve", "--listen ADDR:PORT is needed");
     }
     if (own->apps != 1) {
-        return kt_report_usage("serve", "one of --echo, --www, --forward, --sink and --source is needed");
+        return kt_report_usage("serve", "exactly one of --echo, --www, --forward, --sink and --source is needed");
     }
     if (own->client_auth_given && own->client_ca == NULL) {
         return kt_report_usage("serve", "--client-auth needs --client-ca");

@@ -53,6 +53,8 @@ static const struct advice for_reasons[] = {
     {KT_REASON_KEY_MISMATCH, "give the key that belongs to the first certificate of the file"},
     {KT_REASON_KEY_UNSUPPORTED, "use RSA, ECDSA with P-256, P-384 or P-521, or Ed25519"},
     {KT_REASON_KEY_WEAK, "use RSA of 2048 bits or more, or ECDSA"},
+    {KT_REASON_PKCS12_MALFORMED, "give the right password of the file, and check that it is PKCS#12"},
+    {KT_REASON_PEM_MALFORMED, "check that the file is PEM text and complete"},
     {KT_REASON_PEM_MISSING, "check that the file holds a PEM block of that kind, and that the files are not swapped"},
     {KT_REASON_FILE_UNREADABLE, "check the name of the file and who may read it"},
     {KT_REASON_FILE_UNWRITABLE, "check that the directory exists and may be written; symbolic links are not followed"},
