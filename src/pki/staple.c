@@ -105,7 +105,7 @@ static const EVP_MD *digest_of_id(const OCSP_CERTID *id)
 {
     ASN1_OBJECT *digest = NULL;
 
-    if (OCSP_id_get0_info(NULL, &digest, NULL, NULL, (OCSP_CERTID *)(uintptr_t)id) != 1) {
+    if (OCSP_id_get0_info(NULL, &digest, NULL, NULL, (OCSP_CERTID *)id) != 1) {
         return NULL;
     }
     switch (OBJ_obj2nid(digest)) {
@@ -130,7 +130,7 @@ static bool names_leaf(X509 *leaf, const OCSP_CERTID *id, const EVP_MD *digest)
     ASN1_OCTET_STRING *name = NULL;
     ASN1_INTEGER *serial = NULL;
 
-    return OCSP_id_get0_info(&name, NULL, NULL, &serial, (OCSP_CERTID *)(uintptr_t)id) == 1 &&
+    return OCSP_id_get0_info(&name, NULL, NULL, &serial, (OCSP_CERTID *)id) == 1 &&
            X509_NAME_digest(X509_get_issuer_name(leaf), digest, hash, &len) == 1 &&
            kt_span_same(kt_span_of(hash, len),
                         kt_span_of(ASN1_STRING_get0_data(name), (size_t)ASN1_STRING_length(name))) &&
