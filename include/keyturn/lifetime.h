@@ -42,8 +42,8 @@ struct kt_lifetime {
     /* How long the peer may take to answer a request of ours. 0: for ever. */
     uint32_t answer_seconds;
 
-    /* How many KeyUpdates the peer may send without application data between them. Each record of application
-     * data received gives one back. 1 to 65535. */
+    /* How many KeyUpdates and tickets the peer may send at once, 1 to 65535. Each record of application data received
+     * gives one back, each second one, and one that we sent data, or a request, since the last of them. */
     uint32_t peer_budget;
 };
 

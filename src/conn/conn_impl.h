@@ -29,6 +29,7 @@ struct kt_conn {
     struct kt_rx rx;
     struct kt_span data; /* application data shown or to be shown */
     bool in_closed;
+    uint64_t refilled_ms; /* when time last gave the peer messages after the handshake */
     struct kt_budget warnings;
     struct kt_budget ccs;
 

@@ -10,7 +10,7 @@ static const struct kt_fault *on_data(struct kt_conn *conn, struct kt_span data)
     if (!kt_conn_is_connected(conn)) {
         KT_FAIL(APPLICATION_DATA_EARLY);
     }
-    kt_budget_refill(&conn->hs.post_messages);
+    kt_budget_refill(&conn->hs.post_messages, 1);
     conn->warnings.left = conn->warnings.cap;
     conn->data = data;
     if (kt_epoch_due_receiving(&conn->rx.epoch, &conn->hs.config->lifetime, conn->rx.suite->aead->max_records, 0,
@@ -58,8 +58,29 @@ static void note_connected(struct kt_conn *conn)
     }
 }
 
+/*
+ * Data received is not all that tells a conversation from a flood (R7, docs/adr/0011). One message is paid for by what
+ * we sent since the last one: who only receives can still ask for new keys, and who was asked answers. And each second
+ * pays for one: two ends that have nothing to say change keys by time for years.
+ */
+static void refill_post_messages(struct kt_conn *conn)
+{
+    uint64_t now = kt_conn_now(conn);
+    uint64_t seconds = now > conn->refilled_ms ? (now - conn->refilled_ms) / 1000 : 0;
+
+    kt_budget_refill(&conn->hs.post_messages, seconds);
+    conn->refilled_ms += seconds * 1000;
+    if ((kt_link_bits(&conn->link) & KT_LINK_SENT) != 0) {
+        kt_link_clear(&conn->link, KT_LINK_SENT);
+        kt_budget_refill(&conn->hs.post_messages, 1);
+    }
+}
+
 static const struct kt_fault *on_message(struct kt_conn *conn, const struct kt_message *message)
 {
+    if (kt_conn_is_connected(conn)) {
+        refill_post_messages(conn);
+    }
     KT_TRY(kt_machine_take(&conn->hs, message));
     KT_TRY(kt_machine_run(&conn->hs));
     note_connected(conn);

@@ -79,6 +79,7 @@ const struct kt_fault *kt_conn_write_done(struct kt_conn *conn, size_t n)
         return fault;
     }
     conn->lent = false;
+    kt_link_note_sent(&conn->link);
     return fault == NULL ? NULL : kt_conn_fail(conn, fault);
 }
 
@@ -96,6 +97,9 @@ const struct kt_fault *kt_conn_send(struct kt_conn *conn, const uint8_t *data, s
         }
         fault = kt_tx_data(&conn->tx, data + *taken, len - *taken, &n);
         *taken += fault == NULL ? n : 0;
+    }
+    if (*taken > 0) {
+        kt_link_note_sent(&conn->link);
     }
     if (fault != NULL && fault->kind != KT_KIND_USAGE) {
         fault = kt_conn_fail(conn, fault);

@@ -89,7 +89,7 @@ static const struct kt_fault *change_keys(struct kt_conn *conn, unsigned bits, c
     if (change->request) {
         conn->asked_ms = now;
         kt_link_swap(&conn->link, KT_LINK_ASK | KT_LINK_ASK_DUE | KT_LINK_WHY,
-                     KT_LINK_ASKED | (unsigned)change->why << KT_LINK_WHY_AT);
+                     KT_LINK_SENT | KT_LINK_ASKED | (unsigned)change->why << KT_LINK_WHY_AT);
     }
     return NULL;
 }

@@ -102,7 +102,7 @@ struct kt_hs {
     uint8_t proofs;
     struct kt_arena arena;
     struct kt_hs_work *work;        /* NULL when no handshake runs */
-    struct kt_budget post_messages; /* key updates and tickets the peer may still send without data between them */
+    struct kt_budget post_messages; /* key updates and tickets the peer may still send */
 
     /* What was negotiated. */
     uint16_t version;

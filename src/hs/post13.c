@@ -5,7 +5,7 @@
 
 /*
  * The answer is owed by the sending half, never written from here: however many requests come before it moves, one
- * answer goes out (R4). The budget is refilled by application data only (R7).
+ * answer goes out (R4). What the budget is refilled by is the connection's affair (R7).
  */
 static const struct kt_fault *p13_on_key_update(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
 {

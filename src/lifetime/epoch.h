@@ -84,11 +84,9 @@ KT_MUST_USE static inline bool kt_budget_spend(struct kt_budget *b)
     return true;
 }
 
-static inline void kt_budget_refill(struct kt_budget *b)
+static inline void kt_budget_refill(struct kt_budget *b, uint64_t tokens)
 {
-    if (b->left < b->cap) {
-        b->left++;
-    }
+    b->left = tokens < b->cap - b->left ? b->left + (uint32_t)tokens : b->cap;
 }
 
 #endif

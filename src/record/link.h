@@ -27,7 +27,8 @@ enum kt_link_bit {
 enum {
     KT_LINK_WHY_AT = 8, /* three bits: enum kt_birth of a request that is due or outstanding */
     KT_LINK_WHY = 7 << KT_LINK_WHY_AT,
-    KT_LINK_ALERT_AT = 16, /* eight bits */
+    KT_LINK_SENT = 1 << 11, /* data, or a request, was sent since the peer's last message after the handshake */
+    KT_LINK_ALERT_AT = 16,  /* eight bits */
 };
 
 struct kt_link {
@@ -53,6 +54,14 @@ static inline void kt_link_clear(struct kt_link *link, unsigned bits)
 static inline enum kt_birth kt_link_why(unsigned bits)
 {
     return (enum kt_birth)((bits & KT_LINK_WHY) >> KT_LINK_WHY_AT);
+}
+
+/* Once per record, so only where it is news. */
+static inline void kt_link_note_sent(struct kt_link *link)
+{
+    if ((kt_link_bits(link) & KT_LINK_SENT) == 0) {
+        kt_link_set(link, KT_LINK_SENT);
+    }
 }
 
 /* Both in one step: nobody sees, or adds to, what is between. */

@@ -640,6 +640,76 @@ static void data_gives_one_update_back_and_nothing_else_does(void **user)
     tap_close(&tap);
 }
 
+static void each_second_gives_one_update_back_but_none_in_advance(void **user)
+{
+    (void)user;
+    lifetimes();
+    connect_tapped();
+    for (int i = 0; i < 100; i++) {
+        l.env.now_ms += 1000;
+        tap_inject(&tap, KT_SERVER, KT_CONTENT_HANDSHAKE, update, sizeof update);
+        loop_run(&l);
+        assert_null(kt_conn_fault(l.client));
+    }
+    l.env.now_ms += 1000000;
+    for (int i = 0; i < 32; i++) {
+        tap_inject(&tap, KT_SERVER, KT_CONTENT_HANDSHAKE, update, sizeof update);
+    }
+    loop_run(&l);
+    assert_null(kt_conn_fault(l.client));
+    l.env.now_ms += 999;
+    tap_inject(&tap, KT_SERVER, KT_CONTENT_HANDSHAKE, update, sizeof update);
+    loop_run(&l);
+    loop_assert_failed(l.client, KEY_UPDATE_FLOOD, UNEXPECTED_MESSAGE);
+    tap_close(&tap);
+}
+
+/* An upload to a server whose limits are for what it receives. */
+static void who_only_receives_may_ask_as_often_as_the_limit_is_reached(void **user)
+{
+    (void)user;
+    lifetimes();
+    life[KT_SERVER].receiving.max_records = 2;
+    connect_both();
+    send_records(KT_CLIENT, 300, 100);
+    assert_true(kt_conn_epoch(l.client, KT_SENDING).number > 90);
+    assert_true(kt_conn_epoch(l.client, KT_RECEIVING).number > 90);
+    end();
+}
+
+static void answers_to_our_own_requests_cost_the_peer_nothing(void **user)
+{
+    (void)user;
+    lifetimes();
+    connect_both();
+    for (int i = 0; i < 100; i++) {
+        assert_null(kt_conn_rekey(l.client, KT_REKEY_BOTH));
+        loop_run(&l);
+        assert_null(kt_conn_fault(l.client));
+        loop_transfer(&l, KT_CLIENT, 1); /* which the server needs: it did not ask */
+    }
+    end();
+}
+
+static void two_silent_ends_change_keys_for_years(void **user)
+{
+    (void)user;
+    lifetimes();
+    for (int i = 0; i < 2; i++) {
+        life[i].sending.max_seconds = life[i].receiving.max_seconds = 7200;
+    }
+    connect_both();
+    for (int i = 0; i < 1000; i++) {
+        l.env.now_ms += 7200 * 1000;
+        assert_null(kt_conn_tick(l.client));
+        assert_null(kt_conn_tick(l.server));
+        loop_run(&l);
+    }
+    assert_true(kt_conn_epoch(l.client, KT_SENDING).number >= 1000);
+    assert_null(kt_conn_fault(l.server));
+    end();
+}
+
 static void tickets_draw_on_the_same_budget(void **user)
 {
     static const uint8_t ticket[] = {4, 0, 0, 16, 0, 0, 0, 9, 0, 0, 0, 1, 1, 7, 0, 2, 't', 'k', 0, 0};
@@ -1151,6 +1221,10 @@ int main(void)
         cmocka_unit_test(an_update_may_span_two_records),
         cmocka_unit_test(updates_without_data_are_a_flood),
         cmocka_unit_test(data_gives_one_update_back_and_nothing_else_does),
+        cmocka_unit_test(each_second_gives_one_update_back_but_none_in_advance),
+        cmocka_unit_test(who_only_receives_may_ask_as_often_as_the_limit_is_reached),
+        cmocka_unit_test(answers_to_our_own_requests_cost_the_peer_nothing),
+        cmocka_unit_test(two_silent_ends_change_keys_for_years),
         cmocka_unit_test(tickets_draw_on_the_same_budget),
         cmocka_unit_test(ten_thousand_requests_get_one_answer),
         cmocka_unit_test(the_answer_comes_before_the_next_data),

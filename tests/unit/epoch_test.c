@@ -299,14 +299,18 @@ static void a_budget_is_spent_and_refilled_one_by_one(void **state)
     struct kt_budget budget = kt_budget_of(2);
 
     (void)state;
-    kt_budget_refill(&budget);
+    kt_budget_refill(&budget, 1);
     assert_int_equal(budget.left, 2);
     assert_true(kt_budget_spend(&budget));
     assert_true(kt_budget_spend(&budget));
     assert_false(kt_budget_spend(&budget));
-    kt_budget_refill(&budget);
+    kt_budget_refill(&budget, 1);
     assert_true(kt_budget_spend(&budget));
     assert_false(kt_budget_spend(&budget));
+    kt_budget_refill(&budget, 0);
+    assert_false(kt_budget_spend(&budget));
+    kt_budget_refill(&budget, UINT64_MAX);
+    assert_int_equal(budget.left, 2);
 }
 
 int main(void)
