@@ -1,8 +1,8 @@
 /*
  * rfc8448_data.h - the bytes and values of the traces in RFC 8448 sections 3 and 5, in hex.
  *
- * Facts only. Each was checked against the others with another implementation of the key schedule: a wrong digit
- * makes a record that does not open or a Finished that does not fit.
+ * Facts only. Each was checked against the others with another implementation of the key schedule: a wrong
+ * digit makes a record that does not open or a Finished that does not fit.
  */
 #ifndef KT_TEST_RFC8448_DATA_H
 #define KT_TEST_RFC8448_DATA_H
