@@ -12,8 +12,8 @@ void kt_hkdf_extract(const struct kt_hash *hash, struct kt_span salt, struct kt_
 /* len at most 255 * hash->len. */
 void kt_hkdf_expand(const struct kt_hash *hash, struct kt_span prk, struct kt_span info, uint8_t *out,
                     size_t len);
-/* HKDF-Expand-Label, RFC 9846 section 7.1: `label` without "tls13 ", at most 249 bytes; context at most 255.
- */
+/* HKDF-Expand-Label, RFC 9846 section 7.1: `label` without "tls13 ", at most 249 bytes; context
+ * at most 255. */
 void kt_hkdf_expand_label(const struct kt_hash *hash, struct kt_span secret, struct kt_span label,
                           struct kt_span context, uint8_t *out, size_t len);
 

@@ -49,8 +49,8 @@ void kt_traffic_secret_next(const struct kt_hash *hash, struct kt_secret *secret
 void kt_finished_value(const struct kt_hash *hash, const struct kt_secret *base, struct kt_span transcript,
                        uint8_t *out);
 
-/* Section 7.5. len at most KT_EXPORT_HASHES_MAX hash lengths; label at most 249 bytes: the caller has
- * checked. */
+/* Section 7.5. len at most KT_EXPORT_HASHES_MAX hash lengths; label at most 249 bytes: the
+ * caller has checked. */
 void kt_exporter13(const struct kt_hash *hash, const struct kt_secret *exporter_secret, struct kt_span label,
                    struct kt_span context, uint8_t *out, size_t len);
 
