@@ -73,7 +73,9 @@ KT_MUST_USE const struct kt_fault *kt_rx_filled(struct kt_rx *rx, size_t n);
  * The next event. Messages, alerts and CCS are consumed by being returned; their spans are valid until the
  * next call. Enforces: lengths, types, no interleaving inside a fragmented message, no empty handshake or
  * alert records, the budget for records without progress, limits by message type. Data is returned whatever
- * the handshake state: the caller judges.
+ * the handshake state: the caller judges; without protection it is APPLICATION_DATA_EARLY here already. A
+ * message too long for its type but not longer than 256 bytes is left to its codec, which knows the right
+ * alert.
  */
 KT_MUST_USE const struct kt_fault *kt_rx_next(struct kt_rx *rx, struct kt_incoming *out);
 /* n bytes of the data returned last were consumed. */

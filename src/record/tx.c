@@ -145,13 +145,13 @@ static const struct kt_fault *emit(struct kt_tx *tx, uint8_t type, const uint8_t
     return NULL;
 }
 
+/* It is open no more even when sealing fails: in place, what was content is then of no use, and no record. */
 const struct kt_fault *kt_tx_finish_record(struct kt_tx *tx)
 {
-    if (tx->open_len > 0) {
-        KT_TRY(emit(tx, KT_CONTENT_HANDSHAKE, tx->buffer + tx->tail + KT_RECORD_HEADER, tx->open_len));
-        tx->open_len = 0;
-    }
-    return NULL;
+    size_t len = tx->open_len;
+
+    tx->open_len = 0;
+    return len == 0 ? NULL : emit(tx, KT_CONTENT_HANDSHAKE, tx->buffer + tx->tail + KT_RECORD_HEADER, len);
 }
 
 const struct kt_fault *kt_tx_limit(struct kt_tx *tx, size_t content_max)
@@ -294,13 +294,15 @@ uint8_t *kt_tx_lend(struct kt_tx *tx, size_t *len)
 
 const struct kt_fault *kt_tx_lent_done(struct kt_tx *tx, size_t n)
 {
-    if (n > (tx->lent == 0 ? 0 : tx->content_max)) {
+    size_t lent = tx->lent;
+
+    if (n > (lent == 0 ? 0 : tx->content_max)) {
         KT_FAIL(USAGE_TOO_MUCH);
     }
-    if (n > 0) {
-        return emit(tx, KT_CONTENT_DATA, tx->buffer + tx->lent, n);
-    }
     tx->lent = 0;
+    if (n > 0) {
+        return emit(tx, KT_CONTENT_DATA, tx->buffer + lent, n);
+    }
     reset_when_empty(tx);
     return NULL;
 }

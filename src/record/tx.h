@@ -47,8 +47,7 @@ KT_MUST_USE const struct kt_fault *kt_tx_out_done(struct kt_tx *tx, size_t n);
 /* Whether kt_tx_out would show anything. */
 bool kt_tx_has_output(const struct kt_tx *tx);
 
-/* Handshake content into the open record, finishing full ones: *taken may be less than len when out of room.
- */
+/* Handshake content into the open record, finishing full ones: *taken may be less when out of room. */
 KT_MUST_USE const struct kt_fault *kt_tx_handshake(struct kt_tx *tx, struct kt_span content, size_t *taken);
 /* Finishes the open record, if there is one. */
 KT_MUST_USE const struct kt_fault *kt_tx_finish_record(struct kt_tx *tx);

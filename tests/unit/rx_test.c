@@ -1,5 +1,6 @@
 #include "record/rx.h"
 
+#include "crypto/toy/toy.h"
 #include "keys/schedule13.h"
 #include "support/record_kit.h"
 
@@ -585,6 +586,16 @@ static void limits_by_type_hold_before_anything_is_assembled(void **state)
     }
 }
 
+static void a_limit_holds_when_the_header_itself_is_split(void **state)
+{
+    (void)state;
+    begin();
+    kit_put_plain(&s.wire, KT_CONTENT_HANDSHAKE, "\x02\0", 2);
+    kit_put_plain(&s.wire, KT_CONTENT_HANDSHAKE, "\x10\x01", 2);
+    expect_fault(MESSAGE_TOO_LONG);
+    end();
+}
+
 /* A header that promises 64 KiB takes no more memory than what has come of it. */
 static void memory_follows_what_arrives(void **state)
 {
@@ -696,6 +707,26 @@ static void no_epoch_before_application_keys(void **state)
     put_message(KT_MSG_FINISHED, 32);
     expect_message(KT_MSG_FINISHED, 32, true);
     assert_int_equal(s.rx.epoch.records, 0);
+    end();
+}
+
+static void a_key_that_cannot_be_set_is_told(void **state)
+{
+    const struct kt_suite *suite = kt_crypto_suite(kt_crypto_toy(), KT_SUITE_AES_128_GCM_SHA256);
+    struct kt_secret secret = kit_secret(suite, 1);
+
+    (void)state;
+    begin();
+    kt_toy_fail_at(1);
+    assert_fault(kt_rx_protect(&s.rx, suite, &secret, true, 1), CRYPTO_FAILED);
+    assert_false(s.rx.application);
+    assert_good(kt_rx_protect(&s.rx, suite, &secret, true, 1));
+    kt_toy_fail_at(1);
+    assert_fault(kt_rx_next_epoch(&s.rx, KT_BIRTH_PEER, 1), CRYPTO_FAILED);
+    kt_toy_fail_at(0);
+    assert_int_equal(s.rx.epoch.number, 0);
+    kit_put_header(&s.wire, KT_CONTENT_DATA, 0);
+    expect_fault(RECORD_SEQUENCE_END); /* nothing is opened with a key that is not known */
     end();
 }
 
@@ -1177,12 +1208,14 @@ int main(void)
         cmocka_unit_test(an_assembled_message_is_followed_by_bytes),
         cmocka_unit_test(other_types_inside_a_message),
         cmocka_unit_test(limits_by_type_hold_before_anything_is_assembled),
+        cmocka_unit_test(a_limit_holds_when_the_header_itself_is_split),
         cmocka_unit_test(memory_follows_what_arrives),
         cmocka_unit_test(an_assembled_message_is_given_back),
         cmocka_unit_test(keys_change_only_between_messages),
         cmocka_unit_test(the_next_epoch),
         cmocka_unit_test(records_of_the_old_key_do_not_open_under_the_new),
         cmocka_unit_test(no_epoch_before_application_keys),
+        cmocka_unit_test(a_key_that_cannot_be_set_is_told),
         cmocka_unit_test(refused_early_data_is_skipped_by_trial),
         cmocka_unit_test(refused_early_data_has_a_limit),
         cmocka_unit_test(without_refusal_nothing_is_skipped),

@@ -1,5 +1,6 @@
 #include "record/tx.h"
 
+#include "crypto/toy/toy.h"
 #include "keys/schedule13.h"
 #include "support/record_kit.h"
 
@@ -776,6 +777,58 @@ static void without_memory_nothing_is_taken(void **state)
     end();
 }
 
+/* All that can be done with a key; the fault of the first thing that fails. */
+static const struct kt_fault *do_everything(const struct kt_suite *suite)
+{
+    struct kt_secret secret = kit_secret(suite, 1);
+    struct kt_span out;
+    size_t taken, len;
+
+    KT_TRY(kt_tx_protect(&s.tx, suite, &secret, false, 1));
+    KT_TRY(kt_tx_handshake(&s.tx, kt_span_of(src, KT_PLAINTEXT_MAX + 10), &taken));
+    KT_TRY(kt_tx_protect(&s.tx, suite, &secret, true, 1));
+    KT_TRY(kt_tx_handshake(&s.tx, kt_span_of(src, 10), &taken));
+    KT_TRY(kt_tx_data(&s.tx, src, 10, &taken));
+    KT_TRY(kt_tx_handshake(&s.tx, kt_span_of(src, 10), &taken));
+    KT_TRY(kt_tx_key_update(&s.tx, true, KT_BIRTH_CALLER, 1));
+    KT_TRY(kt_tx_out(&s.tx, &out));
+    KT_TRY(kt_tx_out_done(&s.tx, out.len));
+    if (kt_tx_lend(&s.tx, &len) != NULL) {
+        KT_TRY(kt_tx_lent_done(&s.tx, 10));
+    }
+    KT_TRY(kt_tx_handshake(&s.tx, kt_span_of(src, 10), &taken));
+    return kt_tx_alert(&s.tx, 1, 0);
+}
+
+/* Each primitive fails once: it is told, and an alert sent afterwards is protected or not sent at all. */
+static void a_primitive_that_fails_is_told(void **state)
+{
+    const struct kt_suite *suite = kt_crypto_suite(kt_crypto_toy(), KT_SUITE_AES_128_GCM_SHA256);
+    const struct kt_fault *fault = NULL;
+    uint64_t n = 0;
+
+    (void)state;
+    do {
+        begin(0);
+        kt_toy_fail_at(++n);
+        fault = do_everything(suite);
+        kt_toy_fail_at(0);
+        if (fault != NULL) {
+            bool keys = kt_protection_on(&s.tx.protection);
+            size_t tail = s.tx.tail;
+
+            assert_int_equal(fault->reason, KT_REASON_CRYPTO_FAILED);
+            assert_int_equal(s.tx.open_len, 0);
+            assert_true(n == 1 || keys);
+            if (kt_tx_alert(&s.tx, 2, 80) == NULL && keys) {
+                assert_int_equal(s.tx.buffer[tail], KT_CONTENT_DATA);
+            }
+        }
+        end();
+    } while (fault != NULL);
+    assert_true(n > 9);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -810,6 +863,7 @@ int main(void)
         cmocka_unit_test(the_numbers_of_a_key_end),
         cmocka_unit_test(what_is_sent_is_told),
         cmocka_unit_test(without_memory_nothing_is_taken),
+        cmocka_unit_test(a_primitive_that_fails_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
