@@ -61,6 +61,10 @@ struct kt_options {
     int key_shares;      /* -1: not given */
     struct kt_option_credential credentials[KT_OPTION_LIST];
     size_t credential_count;
+    const char *psk_path; /* external keys; NULL: none */
+    enum kt_psk_hash psk_hash;
+    const char *psk_context; /* they are imported with it; NULL: not imported */
+    bool psk_ke;
     const char *keylog_path;
     enum kt_trace_form trace_form;
     bool quiet;

@@ -18,13 +18,18 @@ static const char *plain(struct kt_span name, char out[64])
 static size_t visit_status(struct kt_link *link, struct kt_text *text, const void *how)
 {
     struct kt_facts facts = kt_conn_facts(link->conn);
-    char alpn[64], sni[64];
+    bool certificates = !facts.resumed && facts.psk_identity.len == 0;
+    char alpn[64], sni[64], psk[64];
 
     (void)how;
     kt_text_add(text, "%sconnected %s suite=%s group=%s scheme=%s alpn=%s sni=%s verified=%s resumed=%s", link->tag,
-                kt_version_name(facts.version), kt_suite_name(facts.suite), kt_group_name(facts.group),
-                facts.resumed ? "-" : kt_scheme_name(facts.own_scheme), plain(facts.alpn, alpn),
+                kt_version_name(facts.version), kt_suite_name(facts.suite),
+                facts.group != 0 ? kt_group_name(facts.group) : "-",
+                certificates ? kt_scheme_name(facts.own_scheme) : "-", plain(facts.alpn, alpn),
                 plain(facts.server_name, sni), facts.peer_authenticated ? "yes" : "no", facts.resumed ? "yes" : "no");
+    if (facts.psk_identity.len > 0) {
+        kt_text_add(text, " psk=%s", plain(facts.psk_identity, psk));
+    }
     kt_text_add(text, " sent=%" PRIu64 " received=%" PRIu64 " age-ms=%" PRIu64 "\n", link->sent, link->received,
                 kt_worker_now(link->worker) - link->began_ms);
     return 1;

@@ -15,6 +15,7 @@
 #include <keyturn/lifetime.h>
 #include <keyturn/pki.h>
 #include <keyturn/policy.h>
+#include <keyturn/psk.h>
 #include <keyturn/session.h>
 #include <keyturn/session_cache.h>
 #include <keyturn/store.h>

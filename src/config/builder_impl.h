@@ -37,6 +37,8 @@ struct kt_builder {
 
     struct kt_credential *credentials[KT_LIST_MAX];
     size_t credential_count;
+    struct kt_psk *psks[KT_PSKS_MAX];
+    size_t psk_count;
 
     struct kt_lifetime lifetime;
     size_t padding;
@@ -56,6 +58,7 @@ struct kt_builder {
     bool keylog;
     bool cookie;
     bool staple;
+    bool psk_ke;
 
     char field[32]; /* what the last fault was about */
 };

@@ -3,6 +3,8 @@
  */
 #include "conn/conn_impl.h"
 
+#include "hs/psk13.h"
+
 const struct kt_ask *kt_conn_ask(const struct kt_conn *conn)
 {
     if (kt_conn_is_connected(conn) || kt_conn_fault(conn) != NULL || kt_conn_out_is_closed(conn)) {
@@ -79,6 +81,55 @@ const struct kt_fault *kt_answer_resume(struct kt_conn *conn, bool yes)
         KT_FAIL(USAGE_NOTHING_ASKED);
     }
     conn->hs.work->answer_resume = yes;
+    return answered(conn);
+}
+
+/* Whether the key goes by an identity that was shown, under any hash. */
+static bool is_shown(const struct kt_conn *conn, const struct kt_psk *psk)
+{
+    const struct kt_ask *ask = &conn->hs.work->ask;
+    const struct kt_config *config = conn->hs.config;
+
+    for (size_t i = 0; i < ask->u.find_psk.count; i++) {
+        for (size_t j = 0; j < config->suite_count; j++) {
+            if (kt_psk13_fits(psk, ask->u.find_psk.identities[i], config->suites[j]->hash)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+const struct kt_fault *kt_answer_psk(struct kt_conn *conn, struct kt_psk *psk)
+{
+    if (!asks_for(conn, KT_ASK_FIND_PSK)) {
+        KT_FAIL(USAGE_NOTHING_ASKED);
+    }
+    if (psk != NULL && !is_shown(conn, psk)) {
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    conn->hs.work->answer_psk = psk == NULL ? NULL : kt_psk_ref(psk);
+    return answered(conn);
+}
+
+const struct kt_fault *kt_answer_session(struct kt_conn *conn, struct kt_session *session)
+{
+    if (!asks_for(conn, KT_ASK_FETCH_SESSION)) {
+        KT_FAIL(USAGE_NOTHING_ASKED);
+    }
+    if (session != NULL && !kt_span_same(kt_session_facts(session).id, conn->hs.work->ask.u.fetch.id)) {
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    conn->hs.work->session = session == NULL ? NULL : kt_session_ref(session);
+    return answered(conn);
+}
+
+const struct kt_fault *kt_answer_kept(struct kt_conn *conn, bool yes)
+{
+    if (!asks_for(conn, KT_ASK_KEEP_SESSIONS)) {
+        KT_FAIL(USAGE_NOTHING_ASKED);
+    }
+    conn->hs.work->answer_kept = yes;
     return answered(conn);
 }
 

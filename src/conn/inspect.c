@@ -1,5 +1,7 @@
 #include "conn/conn_impl.h"
 
+#include "hs/resume.h"
+
 struct kt_facts kt_conn_facts(const struct kt_conn *conn)
 {
     const unsigned certificate = KT_PROOF_SIGNATURE | KT_PROOF_CHAIN;
@@ -14,13 +16,38 @@ struct kt_facts kt_conn_facts(const struct kt_conn *conn)
         .peer_scheme = hs->peer_scheme,
         .hello_retried = hs->retried,
         .resumed = hs->resumed,
-        .peer_authenticated = (hs->proofs & certificate) == certificate || (hs->resumed && hs->origin.authenticated),
+        .peer_authenticated =
+            (hs->proofs & certificate) == certificate || (hs->resumed && hs->origin.authenticated) || hs->psk != NULL,
+        .psk_identity = hs->psk != NULL ? hs->psk->identity : kt_span_of(NULL, 0),
         .server_name = kt_name_span(&hs->server_name),
         .alpn = kt_name_span(&hs->alpn),
         .record_limit_sending = (uint16_t)conn->tx.content_max,
         .record_limit_receiving = (uint16_t)conn->rx.content_max,
         .handshake_ms = conn->handshake_ms,
     };
+}
+
+struct kt_session_facts kt_conn_session_facts(const struct kt_conn *conn)
+{
+    const struct kt_hs *hs = &conn->hs;
+    const struct kt_origin *origin = &hs->origin;
+    struct kt_session_facts facts = {.role = hs->config->role};
+
+    if (!kt_conn_is_connected(conn) || !kt_resume_makes_sessions(hs)) {
+        return facts;
+    }
+    facts.id = kt_span_of(hs->resumed_id, hs->resumed ? sizeof hs->resumed_id : 0);
+    facts.version = hs->version;
+    facts.suite = hs->suite->id;
+    facts.server_name = kt_name_span(&hs->server_name);
+    facts.alpn = kt_name_span(&hs->alpn);
+    facts.peer_authenticated = origin->authenticated;
+    facts.peer_sha256 = kt_span_of(origin->peer, origin->has_peer ? sizeof origin->peer : 0);
+    facts.lineage = kt_span_of(origin->lineage, sizeof origin->lineage);
+    facts.generation = hs->config->resumption.generation;
+    facts.full_handshake_at = facts.issued_at = origin->born;
+    facts.lineage_ends_at = facts.expires_at = origin->end;
+    return facts;
 }
 
 struct kt_epoch_info kt_conn_epoch(const struct kt_conn *conn, enum kt_direction direction)

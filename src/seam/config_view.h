@@ -24,6 +24,15 @@ struct kt_credential {
     void (*release_key)(void *key);
 };
 
+struct kt_psk {
+    atomic_uint refs;
+    enum kt_psk_hash hash;
+    bool import;
+    struct kt_span identity;
+    struct kt_span context;
+    struct kt_span key;
+};
+
 struct kt_config {
     atomic_uint refs;
     struct kt_env env;
@@ -48,6 +57,9 @@ struct kt_config {
     struct kt_credential *credentials[KT_LIST_MAX];
     size_t credential_count;
 
+    struct kt_psk *psks[KT_PSKS_MAX]; /* each holds a reference */
+    size_t psk_count;
+
     struct kt_lifetime lifetime;
     size_t padding;
     size_t chain_limit;
@@ -62,6 +74,7 @@ struct kt_config {
     bool keylog;
     bool cookie;
     bool staple;
+    bool psk_ke;
 };
 
 static inline bool kt_config_asks(const struct kt_config *config, enum kt_ask_kind kind)

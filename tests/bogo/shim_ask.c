@@ -136,7 +136,10 @@ const struct kt_fault *shim_answer(struct shim *shim)
         return sign(shim, ask);
     case KT_ASK_VERIFY:
         return verify(shim, ask);
-    case KT_ASK_RESUME: /* not switched on */
+    case KT_ASK_RESUME: /* not switched on, as the next three */
+    case KT_ASK_FIND_PSK:
+    case KT_ASK_FETCH_SESSION:
+    case KT_ASK_KEEP_SESSIONS:
     case KT_ASK_NONE:
         break;
     }

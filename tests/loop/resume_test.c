@@ -830,6 +830,78 @@ static void a_suite_of_another_hash_is_refused(void **user)
 
 /* ---- shortages ---- */
 
+static void eight_tickets_behind_a_long_chain(struct kt_builder *b)
+{
+    static uint8_t certificates[2][15900];
+    static const uint16_t scheme = KT_SCHEME_ECDSA_SECP256R1_SHA256;
+    struct kt_credential *credential = NULL;
+    struct kt_resumption r = kt_resumption_default();
+    struct kt_span chain[2];
+
+    for (size_t i = 0; i < 2; i++) {
+        certificates[i][0] = KT_KEY_P256;
+        chain[i] = (struct kt_span){certificates[i], sizeof certificates[i]};
+    }
+    assert_null(kt_credential_new(
+        &l.env.env,
+        &(struct kt_credential_parts){.chain = chain, .chain_len = 2, .schemes = &scheme, .scheme_count = 1},
+        &credential));
+    assert_null(kt_builder_credential(b, credential));
+    kt_credential_unref(credential);
+    r.tickets = 8;
+    with(b, r);
+}
+
+/* The client gets the server's bytes, but the server is not told that they were sent. */
+static size_t show_without_sending(size_t shown)
+{
+    const uint8_t *out;
+    size_t len, room;
+    uint8_t *in;
+
+    out = kt_conn_out(l.server, &len);
+    assert_non_null(out);
+    while (shown < len && (in = kt_conn_in(l.client, &room)) != NULL) {
+        size_t n = len - shown < room ? len - shown : room;
+
+        memcpy(in, out + shown, n);
+        assert_null(kt_conn_in_done(l.client, n));
+        shown += n;
+    }
+    return shown;
+}
+
+static void tickets_wait_for_room_in_the_output(void **user)
+{
+    const struct loop_setup setup = {
+        .client = plain, .server = eight_tickets_behind_a_long_chain, .no_server_credential = true, .observer = keep};
+    size_t shown = 0;
+
+    (void)user;
+    loop_open(&l, &setup);
+    loop_flush(&l, KT_CLIENT);
+    loop_deliver(&l, KT_SERVER);
+    (void)loop_answer(&l, l.server);
+    for (int i = 0; i < 4; i++) {
+        shown = show_without_sending(shown);
+        (void)loop_answer(&l, l.client);
+    }
+    assert_true(shown > 30000);
+    assert_true(kt_conn_is_connected(l.client));
+    loop_flush(&l, KT_CLIENT);
+    loop_deliver(&l, KT_SERVER); /* the client's Finished: some tickets fit, the rest waits */
+    assert_false(kt_conn_is_connected(l.server));
+    shown = show_without_sending(shown);
+    assert_in_range(tickets, 1, 7);
+    assert_null(kt_conn_out_done(l.server, shown));
+    loop_run(&l);
+    assert_true(kt_conn_is_connected(l.server));
+    assert_int_equal(tickets, 8);
+    loop_transfer(&l, KT_SERVER, 40000);
+    loop_transfer(&l, KT_CLIENT, 40000);
+    again(&setup, true);
+}
+
 static void every_failing_allocation_fails_cleanly(void **user)
 {
     struct kt_session *session;
@@ -927,6 +999,7 @@ int main(void)
         RESUME_TEST(the_answer_must_fit_the_question),
         RESUME_TEST(an_index_that_was_not_offered_is_refused),
         RESUME_TEST(a_suite_of_another_hash_is_refused),
+        RESUME_TEST(tickets_wait_for_room_in_the_output),
         RESUME_TEST(every_failing_allocation_fails_cleanly),
         RESUME_TEST(every_failing_random_number_fails_cleanly),
     };
