@@ -175,6 +175,7 @@ static void signals_ready(struct kt_source *source)
 static void command_status(struct server *server, struct kt_text *answer)
 {
     kt_facts_status(&server->crew, server->workers, server->worker_count, answer);
+    kt_facts_store(server->site.store, answer);
     kt_text_add(answer, "ok\n");
 }
 

@@ -145,9 +145,10 @@ KT_API KT_MUST_USE const struct kt_fault *kt_builder_resumption(struct kt_builde
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_psk(struct kt_builder *b, struct kt_psk *psk);
 
 /*
- * Also offers and takes external keys without a fresh key exchange (psk_ke), where the peer will not have it otherwise; a
- * client without key shares (kt_builder_key_shares) offers them in no other way, and no sessions. DANGER: whoever learns the key, however much later, reads all connections that were recorded. Sessions are never
- * resumed so. Default false.
+ * Also offers and takes external keys without a fresh key exchange (psk_ke), where the peer will not have it
+ * otherwise; a client without key shares (kt_builder_key_shares) offers them in no other way, and no sessions. DANGER:
+ * whoever learns the key, however much later, reads all connections that were recorded. Sessions are never resumed so.
+ * Default false.
  */
 KT_API void kt_builder_danger_psk_ke(struct kt_builder *b, bool on);
 
