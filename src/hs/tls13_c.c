@@ -189,9 +189,10 @@ static const struct kt_fault *c13_application_keys(struct kt_hs *hs, const struc
     if (!server_is_proven(hs)) {
         KT_FAIL(PROOF_MISSING);
     }
-    KT_TRY(kt_resume_prepare(hs));
     *next = KT_STATE_C13_CONNECTED;
-    return hs->carrier.ops->protect(hs->carrier.self, KT_SENDING, hs->suite, &hs->work->client_application, true);
+    /* Before anything else can fail: the server reads what follows our Finished, an alert too, under this key. */
+    KT_TRY(hs->carrier.ops->protect(hs->carrier.self, KT_SENDING, hs->suite, &hs->work->client_application, true));
+    return kt_resume_prepare(hs);
 }
 
 static const struct kt_row rows[] = {
