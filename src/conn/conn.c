@@ -79,6 +79,7 @@ void kt_conn_free(struct kt_conn *conn)
     }
     base = conn->base;
     kt_hs_free(&conn->hs);
+    kt_flights_drop(&conn->flights, &conn->link);
     kt_config_unref(conn->hs.config);
     kt_rx_free(&conn->rx);
     kt_tx_free(&conn->tx);

@@ -100,6 +100,8 @@ struct kt_hs {
     struct kt_config *config; /* the connection's reference */
     uint8_t state;            /* assigned by the driver only */
     uint8_t proofs;
+    bool leaves;              /* it runs after the handshake: what it sends is left to the sending half */
+    struct kt_flight *flight; /* being made; the carrier's */
     struct kt_arena arena;
     struct kt_hs_work *work;        /* NULL when no handshake runs */
     struct kt_budget post_messages; /* key updates and tickets the peer may still send */
@@ -147,6 +149,8 @@ static inline bool kt_hs_has_ask(const struct kt_hs *hs)
 KT_MUST_USE const struct kt_fault *kt_hs_writer(struct kt_hs *hs, size_t cap);
 /* Fills `choose` of an ask from the client's hello. */
 void kt_hs_describe_hello(const struct kt_hs *hs, struct kt_ask *ask);
+/* Leaves the flight made until now to the sending half. */
+void kt_hs_leave_flight(struct kt_hs *hs);
 /* Puts a question; the step then chooses an ASK state. */
 void kt_hs_ask(struct kt_hs *hs, const struct kt_ask *ask);
 KT_MUST_USE const struct kt_fault *kt_hs_random(const struct kt_hs *hs, uint8_t *out, size_t len);
