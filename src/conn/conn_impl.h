@@ -7,7 +7,8 @@
 #include <keyturn/conn.h>
 #include <keyturn/inspect.h>
 
-#include "hs/hs.h"
+#include "hs/post_auth13.h"
+#include "hs/resume.h"
 #include "record/carrier_tls.h"
 #include "record/flight.h"
 #include "record/link.h"

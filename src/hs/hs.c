@@ -1,5 +1,7 @@
 #include "hs/hs.h"
 
+#include "hs/post_auth13.h"
+
 const struct kt_fault *kt_hs_begin(struct kt_hs *hs)
 {
     /* A chain as long as the configuration allows comes on top of what every handshake takes. */
@@ -28,9 +30,15 @@ void kt_hs_end(struct kt_hs *hs)
     }
 }
 
-void kt_hs_free(struct kt_hs *hs)
+void kt_hs_abandon(struct kt_hs *hs)
 {
     kt_hs_end(hs);
+    kt_post_auth_free(hs);
+}
+
+void kt_hs_free(struct kt_hs *hs)
+{
+    kt_hs_abandon(hs);
     kt_secret_wipe(&hs->exporter_secret);
     kt_secret_wipe(&hs->resumption_secret);
 }

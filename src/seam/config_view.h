@@ -44,6 +44,7 @@ struct kt_config {
 
     struct kt_span alpn;        /* ProtocolNameList without its outer length, in order; empty: no ALPN */
     struct kt_span authorities; /* DistinguishedName list without its outer length; empty: none */
+    struct kt_span oid_filters; /* likewise */
 
     struct kt_credential *credentials[KT_LIST_MAX];
     size_t credential_count;
@@ -62,6 +63,7 @@ struct kt_config {
     bool keylog;
     bool cookie;
     bool staple;
+    bool post_handshake_auth;
 };
 
 static inline bool kt_config_asks(const struct kt_config *config, enum kt_ask_kind kind)

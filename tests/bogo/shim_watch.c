@@ -62,6 +62,7 @@ void shim_watch(void *user, const struct kt_conn *conn, const struct kt_notice *
         keep_secret(shim, notice);
         break;
     case KT_NOTICE_SESSION:
+    case KT_NOTICE_POST_AUTH:
     case KT_NOTICE_STATE:
     case KT_NOTICE_EPOCH:
         break;
