@@ -56,6 +56,9 @@ struct kt_builder {
     bool keylog;
     bool cookie;
     bool staple;
+    bool sct;
+    bool requests_tickets;
+    unsigned tickets_new, tickets_resumed;
 
     char field[32]; /* what the last fault was about */
 };
