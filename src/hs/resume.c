@@ -234,6 +234,15 @@ void kt_resume_forget(struct kt_hs *hs)
     drop_session(hs);
 }
 
+void kt_resume_request_tickets(const struct kt_config *config, struct kt_client_hello *hello)
+{
+    if (config->requests_tickets) {
+        hello->tickets_new = config->tickets_new;
+        hello->tickets_resumed = config->tickets_resumed;
+        hello->seen |= KT_EXT_BIT(TICKET_REQUEST);
+    }
+}
+
 /* server: finding */
 
 static bool lists_mode(struct kt_span modes, uint8_t mode)
@@ -428,6 +437,26 @@ static uint32_t capped_seconds(const struct kt_hs *hs, uint32_t wanted)
 uint32_t kt_resume_ticket_seconds(const struct kt_hs *hs)
 {
     return capped_seconds(hs, hs->config->resumption.ticket_seconds);
+}
+
+/* Tickets are useless to a client that does not resume by psk_dhe_ke (section 4.3.9). */
+unsigned kt_resume_ticket_count(const struct kt_hs *hs)
+{
+    const struct kt_client_hello *hello = &hs->work->hello;
+    unsigned most = hs->config->resumes && kt_resume_takes_tickets(hs) ? hs->config->resumption.tickets : 0;
+    unsigned wanted = hs->resumed ? hello->tickets_resumed : hello->tickets_new;
+
+    return (hello->seen & KT_EXT_BIT(TICKET_REQUEST)) != 0 && wanted < most ? wanted : most;
+}
+
+/* A full handshake begins a lineage, which has all its time before it. */
+void kt_resume_answer_request(const struct kt_hs *hs, struct kt_encrypted_extensions *out)
+{
+    if ((hs->work->hello.seen & KT_EXT_BIT(TICKET_REQUEST)) != 0) {
+        out->tickets_expected =
+            hs->resumed && kt_resume_ticket_seconds(hs) == 0 ? 0 : (uint8_t)kt_resume_ticket_count(hs);
+        out->seen |= KT_EXT_BIT(TICKET_REQUEST);
+    }
 }
 
 /* The session that a ticket with this nonce stands for, on either side. */
