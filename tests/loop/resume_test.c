@@ -333,6 +333,37 @@ static void the_number_of_tickets_is_configured(void **user)
     assert_int_equal(tickets, 0);
 }
 
+/* What the client saw after it was connected. */
+static struct {
+    bool connected;
+    unsigned messages, records;
+} after;
+
+static void count_after(void *user, const struct kt_conn *conn, const struct kt_notice *notice)
+{
+    (void)user;
+    if (conn != l.client) {
+        return;
+    }
+    after.connected |= notice->kind == KT_NOTICE_CONNECTED;
+    if (after.connected && notice->direction == KT_RECEIVING) {
+        after.messages += notice->kind == KT_NOTICE_MESSAGE;
+        after.records += notice->kind == KT_NOTICE_RECORD && notice->u.record.type == 22;
+    }
+}
+
+static void the_tickets_share_a_record(void **user)
+{
+    const struct loop_setup setup = {.client = plain, .server = plain, .observer = count_after};
+
+    (void)user;
+    memset(&after, 0, sizeof after);
+    first(&setup);
+    assert_int_equal(after.messages, 2);
+    assert_int_equal(after.records, 1);
+    loop_transfer(&l, KT_SERVER, 100);
+}
+
 static void a_client_that_does_not_resume_gets_no_tickets(void **user)
 {
     const struct loop_setup setup = {.client = off, .server = plain, .observer = keep};
@@ -894,6 +925,7 @@ int main(void)
         RESUME_TEST(the_client_of_a_certificate_stays_authenticated),
         RESUME_TEST(a_client_without_certificate_stays_without),
         RESUME_TEST(the_number_of_tickets_is_configured),
+        RESUME_TEST(the_tickets_share_a_record),
         RESUME_TEST(a_client_that_does_not_resume_gets_no_tickets),
         RESUME_TEST(a_client_that_does_not_resume_offers_nothing),
         RESUME_TEST(tickets_of_older_keys_still_open),
