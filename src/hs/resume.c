@@ -470,12 +470,17 @@ const struct kt_fault *kt_resume_send_ticket(struct kt_hs *hs, uint32_t seconds)
     uint8_t room[KT_TICKET_MAX];
     struct kt_writer ticket = kt_writer_over(room, sizeof room);
     struct kt_new_session_ticket message = {.lifetime_seconds = seconds, .nonce = kt_span_of(nonce, sizeof nonce)};
+    uint8_t seed = 0;
 
     KT_TRY(seal_ticket(hs, message.nonce, seconds, &message, &ticket));
     if (!kt_writer_finish(&ticket)) {
         KT_FAIL(BUFFER_TOO_SMALL);
     }
     message.ticket = kt_writer_span(&ticket);
+    if (hs->config->grease) {
+        KT_TRY(kt_hs_random(hs, &seed, 1));
+        message.grease_ext = kt_grease_value(seed);
+    }
     hs->work->tickets_sent++;
     KT_TRY(kt_hs_writer(hs, 64 + message.ticket.len));
     kt_new_session_ticket_encode(&hs->work->out, &message);
