@@ -358,7 +358,8 @@ static void set_rest(struct shim *shim, struct kt_builder *builder)
     set_asks(flags, builder);
     set_resumption(shim, builder);
     kt_builder_staple(builder, flags->ocsp);
-    kt_builder_grease(builder, flags->grease || flags->permute);
+    /* On servers it is on by default, with BoringSSL and with us. */
+    kt_builder_grease(builder, flags->server || flags->grease || flags->permute);
     kt_builder_danger_keylog(builder, flags->export_traffic_secrets);
     if (flags->server && (flags->require_certificate || flags->verify_peer)) {
         kt_builder_client_auth(builder, flags->require_certificate ? KT_CLIENT_AUTH_REQUIRE : KT_CLIENT_AUTH_REQUEST);
