@@ -439,11 +439,10 @@ uint32_t kt_resume_ticket_seconds(const struct kt_hs *hs)
     return capped_seconds(hs, hs->config->resumption.ticket_seconds);
 }
 
-/* Tickets are useless to a client that does not resume by psk_dhe_ke (section 4.3.9). */
 unsigned kt_resume_ticket_count(const struct kt_hs *hs)
 {
     const struct kt_client_hello *hello = &hs->work->hello;
-    unsigned most = hs->config->resumes && kt_resume_takes_tickets(hs) ? hs->config->resumption.tickets : 0;
+    unsigned most = hs->config->resumes && has_use_for_tickets(hs) ? hs->config->resumption.tickets : 0;
     unsigned wanted = hs->resumed ? hello->tickets_resumed : hello->tickets_new;
 
     return (hello->seen & KT_EXT_BIT(TICKET_REQUEST)) != 0 && wanted < most ? wanted : most;
@@ -506,6 +505,8 @@ static const struct kt_fault *seal_ticket(struct kt_hs *hs, struct kt_span nonce
 static const struct kt_fault *make_ticket(struct kt_hs *hs, uint32_t seconds, uint8_t nonce[2],
                                           struct kt_writer *ticket, struct kt_new_session_ticket *out)
 {
+    uint8_t seed = 0;
+
     nonce[0] = (uint8_t)(hs->tickets_sent >> 8);
     nonce[1] = (uint8_t)hs->tickets_sent;
     *out = (struct kt_new_session_ticket){.lifetime_seconds = seconds, .nonce = kt_span_of(nonce, 2)};
@@ -514,6 +515,10 @@ static const struct kt_fault *make_ticket(struct kt_hs *hs, uint32_t seconds, ui
         KT_FAIL(BUFFER_TOO_SMALL);
     }
     out->ticket = kt_writer_span(ticket);
+    if (hs->config->grease) {
+        KT_TRY(kt_hs_random(hs, &seed, 1));
+        out->grease_ext = kt_grease_value(seed);
+    }
     hs->tickets_sent++;
     return NULL;
 }

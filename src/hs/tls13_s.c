@@ -402,10 +402,11 @@ static const struct kt_fault *s13_tickets(struct kt_hs *hs, const struct kt_mess
 {
     (void)message;
     *next = KT_STATE_S13_SEND_NST;
-    if (!wants_ticket(hs)) {
-        *next = KT_STATE_S13_CONNECTED;
+    if (wants_ticket(hs)) {
+        return NULL;
     }
-    return NULL;
+    *next = KT_STATE_S13_CONNECTED;
+    return hs->carrier.ops->flight_done(hs->carrier.self);
 }
 
 static const struct kt_fault *s13_send_ticket(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
@@ -463,6 +464,6 @@ static const struct kt_row rows[] = {
      {KT_STATE_S13_TICKETS},
      s13_on_finished},
     {KT_STATE_S13_TICKETS, 0, KT_ON_GO, {KT_STATE_S13_SEND_NST, KT_STATE_S13_CONNECTED}, s13_tickets},
-    {KT_STATE_S13_SEND_NST, KT_ROW_FLIGHT_ENDS | KT_ROW_NO_HASH, KT_ON_GO, {KT_STATE_S13_TICKETS}, s13_send_ticket},
+    {KT_STATE_S13_SEND_NST, KT_ROW_NO_HASH, KT_ON_GO, {KT_STATE_S13_TICKETS}, s13_send_ticket},
 };
 const struct kt_table kt_table_tls13_server = {"tls13_server", rows, KT_COUNT_OF(rows)};
