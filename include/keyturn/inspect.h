@@ -17,14 +17,19 @@ struct kt_facts {
     uint16_t version;
     uint16_t suite;
     uint16_t group;
-    uint16_t own_scheme;  /* of our CertificateVerify */
-    uint16_t peer_scheme; /* of the peer's */
+    uint16_t own_scheme;  /* of our last CertificateVerify */
+    uint16_t peer_scheme; /* of the peer's last */
     bool hello_retried;   /* there was a HelloRetryRequest */
     bool resumed;         /* a session stands for the certificates: there are no schemes */
     /* The peer proved a certificate that was accepted, now or in the session's origin; or that it has an external key.
      */
     bool peer_authenticated;
     struct kt_span psk_identity; /* of the external key that stands for certificates; empty: none */
+    bool post_handshake_auth;    /* the client offered to authenticate after the handshake */
+    bool peer_stapled;           /* an OCSP response came with the peer's certificate */
+    uint16_t peer_scts;          /* signed certificate timestamps that came with it; nothing here checks them */
+    bool tickets_told;           /* client: the server said how many tickets it will send (RFC 9149) ... */
+    uint8_t tickets_expected;    /* ... and that it is so many */
     struct kt_span server_name;  /* client: the name given; server: the SNI received */
     struct kt_span alpn;
     /* The most content of one protected record, padding included: in ours as the peer wants it, in the peer's as we
@@ -40,7 +45,7 @@ KT_API struct kt_facts kt_conn_facts(const struct kt_conn *conn);
 /*
  * What a session of this connection would be bound to, for kt_store_is_revoked: lineage, identity, name, generation,
  * the time of the full handshake. `id` is that of the session that was resumed, or empty. Without lineage when no
- * session comes of it. After the handshake any thread.
+ * session comes of it. After the handshake, for the thread of the receiving half.
  */
 KT_API struct kt_session_facts kt_conn_session_facts(const struct kt_conn *conn);
 
