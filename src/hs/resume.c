@@ -376,11 +376,15 @@ const struct kt_fault *kt_resume_prepare(struct kt_hs *hs)
 {
     uint8_t hash[KT_HASH_MAX];
 
-    if (!kt_resume_makes_sessions(hs) || !has_use_for_tickets(hs)) {
+    if (!kt_resume_makes_sessions(hs)) {
         return NULL;
     }
+    /* Also of a client that takes no tickets: its connection can be revoked all the same. */
     if (!hs->resumed) {
         KT_TRY(begin_lineage(hs));
+    }
+    if (!has_use_for_tickets(hs)) {
+        return NULL;
     }
     kt_transcript_hash(&hs->work->transcript, hash);
     return kt_schedule13_derive(&hs->work->schedule, KT_STAGE_MAIN, KT_SPAN_TEXT("res master"),
