@@ -360,7 +360,7 @@ static const struct kt_fault *begin_lineage(struct kt_hs *hs)
     return kt_hs_random(hs, origin->lineage, sizeof origin->lineage);
 }
 
-/* Who has an external key needs no ticket, and a ticket would outlive the key's withdrawal (ADR 12). */
+/* Who has an external key needs no ticket, and a ticket would outlive the key's withdrawal (ADR 13). */
 bool kt_resume_makes_sessions(const struct kt_hs *hs)
 {
     return hs->config->resumes && hs->psk == NULL;

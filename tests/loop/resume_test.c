@@ -326,6 +326,28 @@ static void a_client_without_certificate_stays_without(void **user)
     assert_false(kt_conn_facts(l.server).peer_authenticated);
 }
 
+/* What comes meanwhile is another session, not a change of this one. */
+static void cve_2015_1791_new_tickets_leave_a_session_alone(void **user)
+{
+    uint8_t before[4096], after[4096];
+    struct kt_session *offered;
+    size_t len;
+
+    (void)user;
+    first(&usual);
+    offered = kt_session_ref(kept);
+    len = kt_session_export(offered, before, sizeof before);
+    connect_again(&usual, offered);
+    expect_resumed(true);
+    assert_int_equal(tickets, 4);
+    assert_ptr_not_equal(kept, offered);
+    assert_int_equal(kt_session_export(offered, after, sizeof after), len);
+    assert_memory_equal(before, after, len);
+    connect_again(&usual, offered);
+    expect_resumed(true);
+    kt_session_unref(offered);
+}
+
 static void the_number_of_tickets_is_configured(void **user)
 {
     const struct loop_setup setup = {.client = plain, .server = no_tickets, .observer = keep};
@@ -1054,6 +1076,7 @@ int main(void)
         RESUME_TEST(bytes_come_one_by_one),
         RESUME_TEST(the_client_of_a_certificate_stays_authenticated),
         RESUME_TEST(a_client_without_certificate_stays_without),
+        RESUME_TEST(cve_2015_1791_new_tickets_leave_a_session_alone),
         RESUME_TEST(the_number_of_tickets_is_configured),
         RESUME_TEST(the_tickets_share_a_record),
         RESUME_TEST(tickets_have_a_reserved_extension),

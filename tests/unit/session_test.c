@@ -1,4 +1,5 @@
 /* Sessions: as bytes, sealed, and before the gate. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -209,6 +210,46 @@ static void export_needs_room(void **user)
     kt_session_unref(NULL);
 }
 
+/* Each thread has a reference, and all read the same bytes to the end. */
+static void *read_again_and_again(void *shared)
+{
+    uint8_t once[512], again[512];
+    struct kt_session *session = shared;
+    size_t len = kt_session_export(session, once, sizeof once);
+    bool same = true;
+
+    for (int i = 0; i < 2000; i++) {
+        struct kt_session *mine = kt_session_ref(session);
+
+        same &= kt_session_export(mine, again, sizeof again) == len && memcmp(once, again, len) == 0 &&
+                kt_session_facts(mine).issued_at == 2000;
+        kt_session_unref(mine);
+    }
+    kt_session_unref(session);
+    return same ? shared : NULL;
+}
+
+static void cve_2010_3864_threads_share_a_session_that_never_changes(void **user)
+{
+    struct kt_session_data data = sample();
+    struct kt_session *session = NULL;
+    pthread_t threads[4];
+    void *same[4];
+
+    (void)user;
+    test_env_init(&t);
+    assert_null(kt_session_new(&t.env, &data, &session));
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, read_again_and_again, kt_session_ref(session)), 0);
+    }
+    kt_session_unref(session);
+    for (size_t i = 0; i < 4; i++) {
+        pthread_join(threads[i], &same[i]);
+        assert_non_null(same[i]);
+    }
+    assert_int_equal(t.live, 0);
+}
+
 /* ---- sealing ---- */
 
 static void a_sealed_session_opens_under_its_ring_only(void **user)
@@ -332,6 +373,7 @@ int main(void)
         cmocka_unit_test(cve_2026_5507_nothing_of_a_blob_is_trusted),
         cmocka_unit_test(impossible_values_are_refused),
         cmocka_unit_test(a_hash_longer_than_any_is_refused),
+        cmocka_unit_test(cve_2010_3864_threads_share_a_session_that_never_changes),
         cmocka_unit_test(export_needs_room),
         cmocka_unit_test(a_sealed_session_opens_under_its_ring_only),
         cmocka_unit_test(sealing_fails_cleanly),
