@@ -74,6 +74,7 @@ static const struct row table[] = {
     {"key-file", TEXT, IN(key_file)},
     {"signing-prefs", ID, IN(signing_prefs)},
     {"ocsp-response", BYTES, IN(ocsp_response)},
+    {"must-match-issuer", YES, IN(must_match_issuer)},
     {"new-x509-credential", CREDENTIAL, false, 0},
     {"expect-selected-credential", NUMBER, false, AT(expect_credential)},
 

@@ -6,7 +6,7 @@
 
 #include <keyturn/keyturn.h>
 
-#define SHIM_LIST_MAX        32
+#define SHIM_LIST_MAX        64
 #define SHIM_CREDENTIALS_MAX 8
 
 /* The exit codes that the runner understands. */
@@ -27,6 +27,7 @@ struct shim_credential_flags {
     const char *key_file;
     struct shim_ids signing_prefs;
     struct kt_span ocsp_response;
+    bool must_match_issuer; /* only for a peer that names who issued it */
 };
 
 struct shim_flags {
