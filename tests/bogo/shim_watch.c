@@ -66,6 +66,7 @@ void shim_watch(void *user, const struct kt_conn *conn, const struct kt_notice *
         shim->session = kt_session_ref(notice->u.session);
         shim->sessions++;
         break;
+    case KT_NOTICE_POST_AUTH:
     case KT_NOTICE_STATE:
     case KT_NOTICE_EPOCH:
         break;
