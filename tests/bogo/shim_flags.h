@@ -26,7 +26,7 @@ struct shim_credential_flags {
     const char *cert_file;
     const char *key_file;
     struct shim_ids signing_prefs;
-    struct kt_span ocsp_response;
+    struct kt_span ocsp_response, scts;
     bool must_match_issuer; /* only for a peer that names who issued it */
 };
 
@@ -74,7 +74,8 @@ struct shim_flags {
     bool expect_no_server_name;
     const char *advertise_alpn, *expect_alpn, *select_alpn, *expect_advertised_alpn;
     bool decline_alpn, reject_alpn, grease, permute, ocsp;
-    struct kt_span expect_ocsp_response;
+    struct kt_span expect_ocsp_response, expect_scts;
+    bool ask_scts;
     bool ocsp_callback, set_ocsp_in_callback, decline_ocsp, fail_ocsp;
 
     /* after the handshake */

@@ -48,18 +48,19 @@ size_t shim_certificates(const char *path, struct kt_span *out, size_t cap)
     return count;
 }
 
-/* The credential as the flags want it shown: fewer schemes, a stapled response. The key stays with `owner`. */
-static struct kt_credential *dress(struct shim *shim, struct kt_credential *owner,
-                                   const struct shim_credential_flags *flags)
+/* The credential as the flags want it shown: fewer schemes, what is stapled. The key stays with the owner. */
+static enum shim_exit dress(struct shim *shim, size_t index)
 {
+    const struct shim_credential_flags *flags = &shim->flags->credentials[index];
+    const struct kt_credential *owner = shim->owner[index];
     uint16_t schemes[16];
     size_t count = 0;
     const char *name = shim->flags->expect_server_name != NULL ? shim->flags->expect_server_name : "";
     struct kt_span names[] = {{(const uint8_t *)name, strlen(name)}};
     const bool staples = flags->ocsp_response.len > 0 && !shim->flags->decline_ocsp;
-    struct kt_credential *shown;
+    const struct kt_fault *fault;
 
-    for (size_t i = 0; i < flags->signing_prefs.count; i++) {
+    for (size_t i = 0; i < flags->signing_prefs.count && count < 16; i++) {
         if (shim_in(owner->schemes, owner->scheme_count, flags->signing_prefs.ids[i])) {
             schemes[count++] = flags->signing_prefs.ids[i];
         }
@@ -72,12 +73,17 @@ static struct kt_credential *dress(struct shim *shim, struct kt_credential *owne
         .names = names,
         .name_count = names[0].len > 0, /* a server says that it used the name only where it did */
         .ocsp_response = staples ? &flags->ocsp_response : NULL,
+        .sct_list = flags->scts.len > 0 ? &flags->scts : NULL,
     };
     if (parts.scheme_count == 0) {
-        return NULL;
+        return shim_missing("a key that may not sign");
     }
-    shim_must(kt_credential_new(&shim->env, &parts, &shown));
-    return shown;
+    fault = kt_credential_new(&shim->env, &parts, &shim->shown[index]);
+    if (fault != NULL) {
+        shim_explain(shim, fault);
+        return SHIM_FAILURE;
+    }
+    return SHIM_GOOD;
 }
 
 static enum shim_exit load_credential(struct shim *shim, struct kt_builder *builder, size_t index)
@@ -85,6 +91,7 @@ static enum shim_exit load_credential(struct shim *shim, struct kt_builder *buil
     const struct shim_credential_flags *flags = &shim->flags->credentials[index];
     const char *cert = flags->cert_file;
     const struct kt_fault *fault;
+    enum shim_exit outcome;
 
     if (cert == NULL && flags->key_file == NULL) {
         return SHIM_GOOD;
@@ -96,12 +103,11 @@ static enum shim_exit load_credential(struct shim *shim, struct kt_builder *buil
     if (fault != NULL) {
         return shim_missing(kt_reason_name((enum kt_reason)fault->reason));
     }
-    shim->shown[index] = dress(shim, shim->owner[index], flags);
-    if (shim->shown[index] == NULL) {
-        return shim_missing("a key that may not sign");
+    outcome = dress(shim, index);
+    if (outcome == SHIM_GOOD) {
+        shim_must(kt_builder_credential(builder, shim->shown[index]));
     }
-    shim_must(kt_builder_credential(builder, shim->shown[index]));
-    return SHIM_GOOD;
+    return outcome;
 }
 
 /* The default one comes last: the runner's order of preference. */
@@ -202,6 +208,7 @@ static void set_rest(struct shim *shim, struct kt_builder *builder)
     set_asks(flags, builder);
     set_resumption(shim, builder);
     kt_builder_staple(builder, flags->ocsp);
+    kt_builder_sct(builder, flags->ask_scts);
     /* On servers it is on by default, with BoringSSL and with us. */
     kt_builder_grease(builder, flags->server || flags->grease || flags->permute);
     kt_builder_danger_keylog(builder, flags->export_traffic_secrets);
