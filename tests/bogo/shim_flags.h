@@ -43,6 +43,7 @@ struct shim_flags {
 
     /* versions */
     uint64_t min_version, max_version, expect_version;
+    const char *older; /* the last flag that means something only below TLS 1.3, or NULL */
     bool no_tls10, no_tls11, no_tls12, no_tls13;
 
     /* sessions */
@@ -83,6 +84,7 @@ struct shim_flags {
     uint64_t renegotiations;
     uint64_t export_len;
     const char *export_label, *export_context;
+    bool use_export_context;
     bool export_traffic_secrets, export_between_reads, tls_unique;
     const char *expect_messages;
 };
