@@ -81,7 +81,7 @@ static bool play(const struct scenario *s)
                              i % 3 == 0 ? KT_REKEY_BOTH : KT_REKEY_SEND) == NULL;
         loop_run(&l);
     }
-    for (unsigned i = 0; good && i < s->requests; i++) {
+    for (unsigned i = 0; good && alive() && i < s->requests; i++) {
         good = ask_after_the_handshake();
     }
     if (call_fault != NULL) {
