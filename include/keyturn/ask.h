@@ -63,6 +63,7 @@ struct kt_ask {
             size_t chain_len;
             struct kt_span server_name;     /* client: the name given to kt_conn_new, or empty */
             struct kt_span ocsp_response;   /* stapled to the leaf, or empty */
+            struct kt_span sct_list;        /* RFC 6962: SignedCertificateTimestampList of the leaf as sent, or empty */
             struct kt_id_list cert_schemes; /* the schemes allowed in chain signatures */
         } verify;
 

@@ -141,6 +141,19 @@ KT_API void kt_builder_grease(struct kt_builder *b, bool on);
  * by KT_ASK_VERIFY. Default true. */
 KT_API void kt_builder_staple(struct kt_builder *b, bool on);
 
+/* Client: asks for signed certificate timestamps beside the server's certificate (RFC 6962 section 3.3). What comes is
+ * shown by KT_ASK_VERIFY, well-formed and otherwise unchecked. Default false. */
+KT_API void kt_builder_sct(struct kt_builder *b, bool on);
+
+/*
+ * Client: says how many tickets it wants, after a full handshake and after a resumed one (RFC 9149), 0 to 255 and at
+ * most the lifetime's peer_budget. Without resumption both must be 0, which asks for none (kt_builder_build:
+ * CONFIG_RESUMPTION). Default: nothing is said. What the server promises is in kt_facts. A server heeds such a wish
+ * always: it sends as many as `tickets` of its kt_resumption or, where that is less, as the client wants.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_builder_ticket_request(struct kt_builder *b, unsigned after_full,
+                                                                    unsigned after_resumed);
+
 /* The observer gets KT_NOTICE_SECRET. DANGER: whoever has these secrets reads the connections. Default false. */
 KT_API void kt_builder_danger_keylog(struct kt_builder *b, bool on);
 
@@ -189,8 +202,9 @@ struct kt_credential_parts {
     const struct kt_span *names; /* host names the leaf is for, "*.example.org" as in RFC 9525; 0 to 1024 */
     size_t name_count;
     const struct kt_span *ocsp_response; /* NULL, or a DER OCSP response to staple to the leaf */
-    void *key;                           /* for its owner; the engine never looks */
-    void (*release_key)(void *key);      /* called with the last reference; may be NULL */
+    const struct kt_span *sct_list; /* NULL, or a SignedCertificateTimestampList of the leaf (RFC 6962 section 3.3) */
+    void *key;                      /* for its owner; the engine never looks */
+    void (*release_key)(void *key); /* called with the last reference; may be NULL */
 };
 
 /* Copies all but `key`, which on a fault stays the caller's. Faults: USAGE_ARGUMENT, MEMORY_SPENT. */
@@ -205,6 +219,8 @@ KT_API size_t kt_credential_chain_len(const struct kt_credential *credential);
 KT_API struct kt_span kt_credential_certificate(const struct kt_credential *credential, size_t index);
 /* What is stapled to the leaf, or empty. */
 KT_API struct kt_span kt_credential_ocsp_response(const struct kt_credential *credential);
+/* The list of timestamps sent to clients that ask for it, or empty. */
+KT_API struct kt_span kt_credential_sct_list(const struct kt_credential *credential);
 
 #ifdef __cplusplus
 }

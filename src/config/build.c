@@ -319,6 +319,21 @@ static const struct kt_fault *check_resumption(struct kt_builder *b)
     return NULL;
 }
 
+/* Who asks must be able to take what comes: each ticket is paid for by the peer's budget. */
+static const struct kt_fault *take_ticket_request(struct kt_builder *b, struct kt_config *config)
+{
+    unsigned most = b->tickets_new > b->tickets_resumed ? b->tickets_new : b->tickets_resumed;
+
+    if (most > (b->resumes ? b->lifetime.peer_budget : 0)) {
+        kt_builder_blame(b, "ticket_request", 0);
+        KT_FAIL(CONFIG_RESUMPTION);
+    }
+    config->requests_tickets = b->requests_tickets;
+    config->tickets_new = (uint8_t)b->tickets_new;
+    config->tickets_resumed = (uint8_t)b->tickets_resumed;
+    return NULL;
+}
+
 static void take_resumption(const struct kt_builder *b, struct kt_config *config)
 {
     struct kt_span context = config->resumption.context;
@@ -354,6 +369,7 @@ static const struct kt_fault *fill(struct kt_builder *b, struct kt_config *confi
     config->keylog = b->keylog;
     config->cookie = b->cookie;
     config->staple = b->staple;
+    config->sct = b->sct;
     KT_TRY(take_algorithms(b, config));
     KT_TRY(take_schemes(b, config));
     KT_TRY(take_key_shares(b, config));
@@ -362,6 +378,7 @@ static const struct kt_fault *fill(struct kt_builder *b, struct kt_config *confi
     KT_TRY(check_credentials(b, config));
     KT_TRY(take_ranges(b, config));
     KT_TRY(check_resumption(b));
+    KT_TRY(take_ticket_request(b, config));
     take_resumption(b, config);
     take_credentials(b, config);
     return NULL;

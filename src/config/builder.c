@@ -374,6 +374,23 @@ void kt_builder_post_handshake_auth(struct kt_builder *b, bool on)
     b->post_handshake_auth = on;
 }
 
+void kt_builder_sct(struct kt_builder *b, bool on)
+{
+    b->sct = on;
+}
+
+const struct kt_fault *kt_builder_ticket_request(struct kt_builder *b, unsigned after_full, unsigned after_resumed)
+{
+    if (b->role != KT_CLIENT || after_full > UINT8_MAX || after_resumed > UINT8_MAX) {
+        kt_builder_blame(b, "ticket_request", 0);
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    b->requests_tickets = true;
+    b->tickets_new = after_full;
+    b->tickets_resumed = after_resumed;
+    return NULL;
+}
+
 void kt_builder_danger_keylog(struct kt_builder *b, bool on)
 {
     b->keylog = on;

@@ -60,6 +60,9 @@ struct kt_builder {
     bool cookie;
     bool staple;
     bool post_handshake_auth;
+    bool sct;
+    bool requests_tickets;
+    unsigned tickets_new, tickets_resumed;
 
     char field[32]; /* what the last fault was about */
 };

@@ -16,7 +16,7 @@ static const struct kt_secret *base_secret(const struct kt_hs *hs, enum kt_role 
 
 static size_t chain_bytes(const struct kt_credential *credential)
 {
-    size_t bytes = credential->ocsp_response.len;
+    size_t bytes = credential->ocsp_response.len + credential->sct_list.len;
 
     for (size_t i = 0; i < credential->chain_len; i++) {
         bytes += credential->chain[i].len + 16;
@@ -38,7 +38,7 @@ static void keep_end_point(struct kt_hs *hs, struct kt_span certificate)
     }
 }
 
-const struct kt_fault *kt_auth13_send_certificate(struct kt_hs *hs, struct kt_span context, bool staple)
+const struct kt_fault *kt_auth13_send_certificate(struct kt_hs *hs, struct kt_span context, uint32_t asked)
 {
     const struct kt_credential *credential = hs->work->choice.credential;
     struct kt_certificate message = {.context = context};
@@ -51,8 +51,11 @@ const struct kt_fault *kt_auth13_send_certificate(struct kt_hs *hs, struct kt_sp
         for (size_t i = 0; i < credential->chain_len; i++) {
             message.chain[i] = credential->chain[i];
         }
-        if (staple) {
+        if ((asked & KT_EXT_BIT(STATUS_REQUEST)) != 0) {
             message.ocsp_response = credential->ocsp_response;
+        }
+        if ((asked & KT_EXT_BIT(SCT)) != 0) {
+            message.sct_list = credential->sct_list;
         }
     }
     KT_TRY(kt_hs_writer(hs, 64 + context.len + (credential == NULL ? 0 : chain_bytes(credential))));
@@ -218,6 +221,8 @@ const struct kt_fault *kt_auth13_take_certificate(struct kt_hs *hs, struct kt_sp
     if (!kt_span_same(hs->work->peer.context, context)) {
         KT_FAIL(CERTIFICATE_CONTEXT_WRONG);
     }
+    hs->peer_stapled = hs->work->peer.ocsp_response.len > 0;
+    hs->peer_scts = (uint16_t)kt_sct_count(hs->work->peer.sct_list);
     return NULL;
 }
 
@@ -232,6 +237,7 @@ void kt_auth13_ask_chain(struct kt_hs *hs)
         ask.u.verify.server_name = kt_name_span(&hs->server_name);
     }
     ask.u.verify.ocsp_response = hs->work->peer.ocsp_response;
+    ask.u.verify.sct_list = hs->work->peer.sct_list;
     ask.u.verify.cert_schemes = hs->config->cert_schemes_wire;
     kt_hs_ask(hs, &ask);
 }

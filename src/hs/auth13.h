@@ -15,8 +15,9 @@ KT_MUST_USE const struct kt_fault *kt_auth13_take_credential(struct kt_hs *hs);
 /* Server: writes CertificateRequest. */
 KT_MUST_USE const struct kt_fault *kt_auth13_send_request(struct kt_hs *hs, struct kt_span context);
 
-/* Writes our Certificate from choice.credential, or an empty one when it is NULL. */
-KT_MUST_USE const struct kt_fault *kt_auth13_send_certificate(struct kt_hs *hs, struct kt_span context, bool staple);
+/* Writes our Certificate from choice.credential, or an empty one when it is NULL; beside it what is in `asked`, a set
+ * of KT_EXT_BIT, and at hand. */
+KT_MUST_USE const struct kt_fault *kt_auth13_send_certificate(struct kt_hs *hs, struct kt_span context, uint32_t asked);
 /* Asks the owner of choice.credential to sign the transcript with choice.scheme. */
 KT_MUST_USE const struct kt_fault *kt_auth13_ask_signature(struct kt_hs *hs);
 /* Writes CertificateVerify from the answer. */

@@ -285,5 +285,6 @@ bool kt_hello_unchanged(const struct kt_client_hello *first, const struct kt_cli
            same_list(first->schemes, second->schemes) && same_list(first->cert_schemes, second->cert_schemes) &&
            same_list(first->versions, second->versions) && kt_span_same(first->alpn, second->alpn) &&
            first->record_size_limit == second->record_size_limit &&
-           first->max_fragment_length == second->max_fragment_length;
+           first->max_fragment_length == second->max_fragment_length && first->tickets_new == second->tickets_new &&
+           first->tickets_resumed == second->tickets_resumed;
 }

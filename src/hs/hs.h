@@ -117,6 +117,10 @@ struct kt_hs {
     _Atomic(uint16_t) peer_scheme;
     bool retried;
     bool resumed;
+    bool peer_stapled;        /* the peer's certificate came with an OCSP response */
+    uint16_t peer_scts;       /* and with so many timestamps */
+    bool tickets_told;        /* client: the server said how many tickets will come */
+    uint8_t tickets_expected; /* and that it is so many */
     struct kt_name server_name;
     struct kt_name alpn;
     struct kt_secret exporter_secret;

@@ -230,7 +230,7 @@ static const struct kt_fault *c13_post_send_certificate(struct kt_hs *hs, const 
 {
     (void)message;
     *next = hs->work->choice.credential == NULL ? KT_STATE_C13_POST_FINISH : KT_STATE_C13_POST_SIGN;
-    return kt_auth13_send_certificate(hs, hs->work->request.context, false);
+    return kt_auth13_send_certificate(hs, hs->work->request.context, 0);
 }
 
 static const struct kt_fault *c13_post_sign(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)

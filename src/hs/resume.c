@@ -234,6 +234,15 @@ void kt_resume_forget(struct kt_hs *hs)
     drop_session(hs);
 }
 
+void kt_resume_request_tickets(const struct kt_config *config, struct kt_client_hello *hello)
+{
+    if (config->requests_tickets) {
+        hello->tickets_new = config->tickets_new;
+        hello->tickets_resumed = config->tickets_resumed;
+        hello->seen |= KT_EXT_BIT(TICKET_REQUEST);
+    }
+}
+
 /* server: finding */
 
 static bool lists_mode(struct kt_span modes, uint8_t mode)
@@ -430,6 +439,25 @@ uint32_t kt_resume_ticket_seconds(const struct kt_hs *hs)
     return capped_seconds(hs, hs->config->resumption.ticket_seconds);
 }
 
+unsigned kt_resume_ticket_count(const struct kt_hs *hs)
+{
+    const struct kt_client_hello *hello = &hs->work->hello;
+    unsigned most = hs->config->resumes && has_use_for_tickets(hs) ? hs->config->resumption.tickets : 0;
+    unsigned wanted = hs->resumed ? hello->tickets_resumed : hello->tickets_new;
+
+    return (hello->seen & KT_EXT_BIT(TICKET_REQUEST)) != 0 && wanted < most ? wanted : most;
+}
+
+/* A full handshake begins a lineage, which has all its time before it. */
+void kt_resume_answer_request(const struct kt_hs *hs, struct kt_encrypted_extensions *out)
+{
+    if ((hs->work->hello.seen & KT_EXT_BIT(TICKET_REQUEST)) != 0) {
+        out->tickets_expected =
+            hs->resumed && kt_resume_ticket_seconds(hs) == 0 ? 0 : (uint8_t)kt_resume_ticket_count(hs);
+        out->seen |= KT_EXT_BIT(TICKET_REQUEST);
+    }
+}
+
 /* The session that a ticket with this nonce stands for, on either side. */
 static const struct kt_fault *describe(const struct kt_hs *hs, struct kt_span nonce, struct kt_session_data *out)
 {
@@ -477,6 +505,8 @@ static const struct kt_fault *seal_ticket(struct kt_hs *hs, struct kt_span nonce
 static const struct kt_fault *make_ticket(struct kt_hs *hs, uint32_t seconds, uint8_t nonce[2],
                                           struct kt_writer *ticket, struct kt_new_session_ticket *out)
 {
+    uint8_t seed = 0;
+
     nonce[0] = (uint8_t)(hs->tickets_sent >> 8);
     nonce[1] = (uint8_t)hs->tickets_sent;
     *out = (struct kt_new_session_ticket){.lifetime_seconds = seconds, .nonce = kt_span_of(nonce, 2)};
@@ -485,6 +515,10 @@ static const struct kt_fault *make_ticket(struct kt_hs *hs, uint32_t seconds, ui
         KT_FAIL(BUFFER_TOO_SMALL);
     }
     out->ticket = kt_writer_span(ticket);
+    if (hs->config->grease) {
+        KT_TRY(kt_hs_random(hs, &seed, 1));
+        out->grease_ext = kt_grease_value(seed);
+    }
     hs->tickets_sent++;
     return NULL;
 }

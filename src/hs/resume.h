@@ -16,6 +16,9 @@ KT_MUST_USE const struct kt_fault *kt_resume_accept(struct kt_hs *hs, uint16_t i
 /* The session is not resumed: nothing is left of it. */
 void kt_resume_forget(struct kt_hs *hs);
 
+/* Client: how many tickets it wants (RFC 9149), if the configuration says so. */
+void kt_resume_request_tickets(const struct kt_config *config, struct kt_client_hello *hello);
+
 /* Server: whether the hello offers sessions that we may look at. */
 bool kt_resume_is_offered(const struct kt_hs *hs);
 /* Server: hashes the hello as far as binders cover it; before the transcript takes the hello. */
@@ -43,6 +46,13 @@ KT_MUST_USE const struct kt_fault *kt_resume_prepare(struct kt_hs *hs);
 KT_MUST_USE const struct kt_fault *kt_resume_leave_tickets(struct kt_hs *hs, unsigned count);
 /* Server: how many seconds a ticket issued now may live; 0: none is worth issuing. */
 uint32_t kt_resume_ticket_seconds(const struct kt_hs *hs);
+/* Server: how many tickets are to follow this handshake: what the configuration allows, or fewer where the client asked
+ * for fewer. */
+unsigned kt_resume_ticket_count(const struct kt_hs *hs);
+
+/* Server: answers a wish for tickets, before the handshake is done. */
+void kt_resume_answer_request(const struct kt_hs *hs, struct kt_encrypted_extensions *out);
+
 /* Server: writes the next NewSessionTicket. */
 KT_MUST_USE const struct kt_fault *kt_resume_send_ticket(struct kt_hs *hs, uint32_t seconds);
 /* Client: makes a session of a ticket and tells the observer. */

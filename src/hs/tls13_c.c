@@ -15,6 +15,8 @@ static const struct kt_fault *c13_on_encrypted_extensions(struct kt_hs *hs, cons
 
     KT_TRY(kt_encrypted_extensions_decode(message->body, hs->work->hello.seen, &extensions));
     KT_TRY(kt_limit13_take(hs, &extensions));
+    hs->tickets_told = (extensions.seen & KT_EXT_BIT(TICKET_REQUEST)) != 0;
+    hs->tickets_expected = extensions.tickets_expected;
     *next = hs->resumed ? KT_STATE_C13_WAIT_FINISHED : KT_STATE_C13_WAIT_CERT_CR;
     if ((extensions.seen & KT_EXT_BIT(ALPN)) == 0) {
         return NULL;
@@ -97,7 +99,7 @@ static const struct kt_fault *c13_send_certificate(struct kt_hs *hs, const struc
 {
     (void)message;
     *next = hs->work->choice.credential == NULL ? KT_STATE_C13_SEND_FINISHED : KT_STATE_C13_SIGN;
-    return kt_auth13_send_certificate(hs, hs->work->request.context, false);
+    return kt_auth13_send_certificate(hs, hs->work->request.context, 0);
 }
 
 static const struct kt_fault *c13_sign(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)

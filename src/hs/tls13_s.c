@@ -266,6 +266,7 @@ static const struct kt_fault *s13_send_encrypted_extensions(struct kt_hs *hs, co
         kt_credential_serves(hs->work->choice.credential, kt_name_span(&hs->server_name))) {
         extensions.seen |= KT_EXT_BIT(SERVER_NAME);
     }
+    kt_resume_answer_request(hs, &extensions);
     KT_TRY(kt_limit13_answer(hs, &extensions));
     KT_TRY(kt_hs_writer(hs, 64u + hs->alpn.len));
     kt_encrypted_extensions_encode(&hs->work->out, &extensions);
@@ -287,11 +288,9 @@ static const struct kt_fault *s13_send_certificate_request(struct kt_hs *hs, con
 
 static const struct kt_fault *s13_send_certificate(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
 {
-    bool staple = (hs->work->hello.seen & KT_EXT_BIT(STATUS_REQUEST)) != 0;
-
     (void)message;
     *next = KT_STATE_S13_SIGN;
-    return kt_auth13_send_certificate(hs, (struct kt_span){NULL, 0}, staple);
+    return kt_auth13_send_certificate(hs, (struct kt_span){NULL, 0}, hs->work->hello.seen);
 }
 
 static const struct kt_fault *s13_sign(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
@@ -394,7 +393,7 @@ static const struct kt_fault *s13_on_finished(struct kt_hs *hs, const struct kt_
 
 static bool wants_ticket(const struct kt_hs *hs)
 {
-    return hs->resumption_secret.len > 0 && hs->tickets_sent < hs->config->resumption.tickets &&
+    return hs->resumption_secret.len > 0 && hs->tickets_sent < kt_resume_ticket_count(hs) &&
            kt_resume_ticket_seconds(hs) > 0;
 }
 
@@ -403,10 +402,11 @@ static const struct kt_fault *s13_tickets(struct kt_hs *hs, const struct kt_mess
 {
     (void)message;
     *next = KT_STATE_S13_SEND_NST;
-    if (!wants_ticket(hs)) {
-        *next = KT_STATE_S13_CONNECTED;
+    if (wants_ticket(hs)) {
+        return NULL;
     }
-    return NULL;
+    *next = KT_STATE_S13_CONNECTED;
+    return hs->carrier.ops->flight_done(hs->carrier.self);
 }
 
 static const struct kt_fault *s13_send_ticket(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
@@ -464,6 +464,6 @@ static const struct kt_row rows[] = {
      {KT_STATE_S13_TICKETS},
      s13_on_finished},
     {KT_STATE_S13_TICKETS, 0, KT_ON_GO, {KT_STATE_S13_SEND_NST, KT_STATE_S13_CONNECTED}, s13_tickets},
-    {KT_STATE_S13_SEND_NST, KT_ROW_FLIGHT_ENDS | KT_ROW_NO_HASH, KT_ON_GO, {KT_STATE_S13_TICKETS}, s13_send_ticket},
+    {KT_STATE_S13_SEND_NST, KT_ROW_NO_HASH, KT_ON_GO, {KT_STATE_S13_TICKETS}, s13_send_ticket},
 };
 const struct kt_table kt_table_tls13_server = {"tls13_server", rows, KT_COUNT_OF(rows)};

@@ -20,6 +20,7 @@ struct kt_credential {
     struct kt_span *names; /* lower case */
     size_t name_count;
     struct kt_span ocsp_response;
+    struct kt_span sct_list;
     void *key;
     void (*release_key)(void *key);
 };
@@ -64,6 +65,9 @@ struct kt_config {
     bool cookie;
     bool staple;
     bool post_handshake_auth;
+    bool sct;
+    bool requests_tickets;
+    uint8_t tickets_new, tickets_resumed; /* wanted after a full handshake, and after a resumed one */
 };
 
 static inline bool kt_config_asks(const struct kt_config *config, enum kt_ask_kind kind)
