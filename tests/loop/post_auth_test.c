@@ -623,6 +623,21 @@ static void requests_draw_on_the_budget_of_the_peer(void **user)
     tap_close(&tap);
 }
 
+/* None of them waits for anything: it is no flood. */
+static void requests_to_who_has_closed_do_not_pile_up(void **user)
+{
+    (void)user;
+    open_tapped(&willing, NULL);
+    assert_null(kt_conn_close(l.client));
+    loop_run(&l);
+    for (uint8_t i = 0; i < 2 * KT_POST_AUTH_MAX; i++) {
+        inject_numbered(i);
+        assert_null(kt_conn_fault(l.client));
+        assert_null(kt_conn_ask(l.client));
+    }
+    tap_close(&tap);
+}
+
 /* ---- what the server refuses ---- */
 
 enum meddling {
@@ -867,6 +882,31 @@ static void until_the_owner_accepts_nothing_is_known(void **user)
     assert_null(kt_answer_verified(l.server));
     assert_true(kt_conn_facts(l.server).peer_authenticated);
     loop_close(&l);
+}
+
+/* Whatever path may lead there: an exchange that lacks a proof gives the connection none. */
+static void an_exchange_without_all_proofs_proves_nothing(void **user)
+{
+    (void)user;
+    for (unsigned proof = KT_PROOF_SIGNATURE; proof <= KT_PROOF_FINISHED; proof *= 4) {
+        struct kt_hs *exchange;
+
+        open_with(&willing);
+        request();
+        l.hold_asks = true;
+        loop_run(&l);
+        l.hold_asks = false;
+        assert_true(loop_answer(&l, l.client));
+        l.hold_asks = true;
+        loop_run(&l);
+        l.hold_asks = false;
+        exchange = kt_post_auth_asking(&l.server->hs);
+        exchange->proofs &= (uint8_t)~proof;
+        assert_int_equal(kt_answer_verified(l.server)->reason, KT_REASON_PROOF_MISSING);
+        assert_false(kt_conn_facts(l.server).peer_authenticated);
+        assert_int_equal(seen[KT_SERVER].answers, 0);
+        loop_close(&l);
+    }
 }
 
 /* ---- whom a client shows ---- */
@@ -1161,6 +1201,7 @@ int main(void)
         cmocka_unit_test(more_requests_than_may_wait_are_a_flood),
         cmocka_unit_test(requests_of_a_peer_that_does_not_read_are_a_flood),
         cmocka_unit_test(requests_draw_on_the_budget_of_the_peer),
+        cmocka_unit_test(requests_to_who_has_closed_do_not_pile_up),
         cmocka_unit_test(an_answer_out_of_order_is_refused),
         cmocka_unit_test(an_answer_to_another_request_is_refused),
         cmocka_unit_test(an_answer_that_proves_nothing_is_refused),
@@ -1171,6 +1212,7 @@ int main(void)
         cmocka_unit_test(a_chain_that_the_owner_refuses_ends_the_connection),
         cmocka_unit_test(a_client_whose_owner_refuses_ends_the_connection),
         cmocka_unit_test(until_the_owner_accepts_nothing_is_known),
+        cmocka_unit_test(an_exchange_without_all_proofs_proves_nothing),
         cmocka_unit_test(a_credential_of_an_authority_named_is_preferred),
         cmocka_unit_test(who_chooses_sees_authorities_and_filters),
         cmocka_unit_test(tickets_issued_afterwards_carry_the_identity),
