@@ -196,6 +196,9 @@ static bool json_event(struct line *line, const struct kt_facts *facts, const st
         add(line, "\"session\",\"seconds\":%lld",
             (long long)(kt_session_facts(n->u.session).expires_at - kt_session_facts(n->u.session).issued_at));
         return true;
+    case KT_NOTICE_POST_AUTH:
+        add(line, "\"post-auth\",\"direction\":\"%s\",\"certificates\":%zu", direction, n->u.post_auth.chain_len);
+        return true;
     case KT_NOTICE_SECRET:
         break;
     }
@@ -264,6 +267,22 @@ static void rung_of_connected(struct rung *rung, const struct kt_facts *facts)
                    kt_version_name(facts->version), kt_suite_name(facts->suite), kt_group_name(facts->group));
 }
 
+static const char *post_auth_outcome(const struct kt_notice *n)
+{
+    if (n->u.post_auth.chain_len == 0) {
+        return "no certificate to show";
+    }
+    return n->direction == KT_SENDING ? "certificate shown" : "certificate accepted";
+}
+
+static void rung_of_post_auth(struct rung *rung, const struct kt_notice *n)
+{
+    rung->fill = '=';
+    rung->arrow = false;
+    rung->colour = "1;32";
+    (void)snprintf(rung->label, sizeof rung->label, "%s", post_auth_outcome(n));
+}
+
 /* False for events the ladder leaves out: secrets, and moves of the machine, which the messages show as well.
  */
 static bool rung_of(struct rung *rung, const struct kt_facts *facts, const struct kt_notice *n)
@@ -286,6 +305,9 @@ static bool rung_of(struct rung *rung, const struct kt_facts *facts, const struc
         return true;
     case KT_NOTICE_CONNECTED:
         rung_of_connected(rung, facts);
+        return true;
+    case KT_NOTICE_POST_AUTH:
+        rung_of_post_auth(rung, n);
         return true;
     case KT_NOTICE_STATE:
     case KT_NOTICE_SECRET:

@@ -96,7 +96,7 @@ KT_API KT_MUST_USE const struct kt_fault *kt_ticket_ring_import(struct kt_ticket
  */
 struct kt_resumption {
     struct kt_ticket_ring *ring; /* servers: required; a reference is taken */
-    unsigned tickets;            /* servers: how many after a handshake, 0 to 8 */
+    unsigned tickets;            /* servers: how many after a handshake, 0 to 8; fewer when a client asks for fewer */
     uint32_t ticket_seconds;     /* lifetime of one, 1 to 604800 */
     uint32_t lineage_seconds;    /* from the full handshake to the end of all that stems from it, 1 to 604800 */
     /* Sessions made under another generation are not resumed: count it up when what was accepted before shall be

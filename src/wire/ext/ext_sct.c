@@ -4,14 +4,36 @@
  */
 #include "wire/ext.h"
 
+bool kt_sct_list_is_whole(struct kt_span list)
+{
+    struct kt_span entries;
+
+    return kt_form_vec(list, 2, &entries) && entries.len > 0 && kt_form_entries(entries, 2);
+}
+
+unsigned kt_sct_count(struct kt_span list)
+{
+    struct kt_reader r = kt_reader_over(list);
+    struct kt_span entry;
+    unsigned count = 0;
+    uint16_t len;
+
+    if (kt_reader_u16(&r, &len)) {
+        while (kt_reader_vec16(&r, &entry)) {
+            count++;
+        }
+    }
+    return count;
+}
+
 static const struct kt_fault *decode(struct kt_span content, void *message)
 {
     struct kt_certificate *certificate = message;
 
-    if (!(kt_form_vec(content, 2, &certificate->sct_list) && certificate->sct_list.len > 0 &&
-          kt_form_entries(certificate->sct_list, 2))) {
+    if (!kt_sct_list_is_whole(content)) {
         KT_FAIL(EXTENSION_MALFORMED);
     }
+    certificate->sct_list = content;
     return NULL;
 }
 
@@ -19,7 +41,7 @@ static void encode(struct kt_writer *w, const void *message)
 {
     const struct kt_certificate *certificate = message;
 
-    kt_put_vec(w, 2, certificate->sct_list);
+    kt_put_bytes(w, certificate->sct_list);
 }
 
 const struct kt_ext_codec kt_ext_sct_ct = {decode, encode};
