@@ -183,6 +183,12 @@ static void command_epochs(struct server *server, struct kt_text *answer)
     kt_text_add(answer, "ok\n");
 }
 
+static void command_bindings(struct server *server, struct kt_text *answer)
+{
+    kt_facts_bindings(server->workers, server->worker_count, answer);
+    kt_text_add(answer, "ok\n");
+}
+
 static void command_update(struct server *server, struct kt_text *answer)
 {
     kt_text_add(answer, "connections=%zu\nok\n", rekey(server, KT_REKEY_SEND));
@@ -210,8 +216,9 @@ static void run_command(void *user, const char *command, struct kt_text *answer)
         const char *name;
         void (*run)(struct server *server, struct kt_text *answer);
     } commands[] = {
-        {"status", command_status},           {"epochs", command_epochs}, {"update", command_update},
-        {"update-both", command_update_both}, {"reload", command_reload}, {"stop", command_stop},
+        {"status", command_status}, {"epochs", command_epochs},           {"bindings", command_bindings},
+        {"update", command_update}, {"update-both", command_update_both}, {"reload", command_reload},
+        {"stop", command_stop},
     };
     struct server *server = user;
 
@@ -225,7 +232,7 @@ static void run_command(void *user, const char *command, struct kt_text *answer)
             return;
         }
     }
-    kt_text_add(answer, "error: unknown command; there are status epochs update update-both reload stop\n");
+    kt_text_add(answer, "error: unknown command; there are status epochs bindings update update-both reload stop\n");
 }
 
 static void loop(struct server *server)

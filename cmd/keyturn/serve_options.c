@@ -132,7 +132,7 @@ static const struct kt_option table[] = {
     {"tickets", "N", "tickets after each handshake, 0 to 8 (2); 0: nothing is resumed", set_tickets},
     {"ticket-lifetime", "S", "seconds for which a ticket is good (7200)", set_ticket_lifetime},
     {"workers", "N", "threads (as many as there are cores)", set_workers},
-    {"control", "PATH", "a socket for the commands status epochs update update-both reload stop", set_control},
+    {"control", "PATH", "a socket for the commands status epochs bindings update update-both reload stop", set_control},
     {NULL, NULL, NULL, NULL},
 };
 
