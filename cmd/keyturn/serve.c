@@ -183,6 +183,12 @@ static void command_epochs(struct server *server, struct kt_text *answer)
     kt_text_add(answer, "ok\n");
 }
 
+static void command_bindings(struct server *server, struct kt_text *answer)
+{
+    kt_facts_bindings(server->workers, server->worker_count, answer);
+    kt_text_add(answer, "ok\n");
+}
+
 static void command_update(struct server *server, struct kt_text *answer)
 {
     kt_text_add(answer, "connections=%zu\nok\n", rekey(server, KT_REKEY_SEND));
@@ -231,22 +237,33 @@ static void command_stop(struct server *server, struct kt_text *answer)
     kt_text_add(answer, "ok\n");
 }
 
+static const struct {
+    const char *name;
+    void (*run)(struct server *server, struct kt_text *answer);
+} commands[] = {
+    {"status", command_status},
+    {"epochs", command_epochs},
+    {"bindings", command_bindings},
+    {"update", command_update},
+    {"update-both", command_update_both},
+    {"request-certificate", command_request_certificate},
+    {"require-certificate", command_require_certificate},
+    {"send-tickets", command_send_tickets},
+    {"reload", command_reload},
+    {"stop", command_stop},
+};
+
+static void refuse_command(struct kt_text *answer)
+{
+    kt_text_add(answer, "error: unknown command; there are");
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        kt_text_add(answer, " %s", commands[i].name);
+    }
+    kt_text_add(answer, "\n");
+}
+
 static void run_command(void *user, const char *command, struct kt_text *answer)
 {
-    static const struct {
-        const char *name;
-        void (*run)(struct server *server, struct kt_text *answer);
-    } commands[] = {
-        {"status", command_status},
-        {"epochs", command_epochs},
-        {"update", command_update},
-        {"update-both", command_update_both},
-        {"reload", command_reload},
-        {"stop", command_stop},
-        {"request-certificate", command_request_certificate},
-        {"require-certificate", command_require_certificate},
-        {"send-tickets", command_send_tickets},
-    };
     struct server *server = user;
 
     if (server->stopping) {
@@ -259,9 +276,7 @@ static void run_command(void *user, const char *command, struct kt_text *answer)
             return;
         }
     }
-    kt_text_add(answer,
-                "error: unknown command; there are status epochs update update-both request-certificate "
-                "require-certificate send-tickets reload stop\n");
+    refuse_command(answer);
 }
 
 static void loop(struct server *server)
