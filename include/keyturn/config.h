@@ -65,7 +65,8 @@ KT_API KT_MUST_USE const struct kt_fault *kt_builder_alpn(struct kt_builder *b, 
  * Adds a credential (config.h below); the builder and what it builds hold references. A server tries them in
  * the order added: one whose name fits the server_name asked for and that can sign with a scheme of the
  * client's offer wins; else the first whose scheme fits (unless kt_builder_strict_names). A client answers a
- * CertificateRequest with the first that fits, or with none. At most 32.
+ * CertificateRequest with the first that fits and is of an authority that the server names; else with the first
+ * that fits, or with none. At most 32.
  */
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_credential(struct kt_builder *b, struct kt_credential *credential);
 
@@ -84,6 +85,28 @@ KT_API void kt_builder_client_auth(struct kt_builder *b, enum kt_client_auth mod
  * bytes with two of length each. Default none. */
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_authorities(struct kt_builder *b, const struct kt_span *names,
                                                                  size_t n);
+
+/*
+ * Server: the certificate extensions (object identifier and its values, both DER) that a client's certificate must
+ * have, sent as oid_filters in CertificateRequest (RFC 9846 section 4.3.5). Clients pass over those they do not know:
+ * whether a certificate fits is for KT_ASK_VERIFY to see. An identifier has 1 to 255 bytes and stands once; together at
+ * most 65535 bytes with three of length each. Default none.
+ */
+struct kt_oid_filter {
+    struct kt_span oid;    /* content of the OBJECT IDENTIFIER, without tag and length */
+    struct kt_span values; /* may be empty: any */
+};
+
+KT_API KT_MUST_USE const struct kt_fault *kt_builder_oid_filters(struct kt_builder *b,
+                                                                 const struct kt_oid_filter *filters, size_t n);
+
+/*
+ * Client: tells the server that it may ask for a certificate after the handshake, too (RFC 9846 section 4.3.6). Then a
+ * CertificateRequest is answered as one of the handshake, whenever it comes: KT_ASK_CHOOSE_CREDENTIAL where switched
+ * on, else a configured credential, else none. Off, such a request ends the connection. HTTP/2 forbids it (RFC 8740).
+ * Default false. kt_builder_build refuses it on a server (CONFIG_CLIENT_AUTH).
+ */
+KT_API void kt_builder_post_handshake_auth(struct kt_builder *b, bool on);
 
 /* The key-lifetime contract of all connections. Refused by kt_builder_build (CONFIG_LIFETIME): a limit in seconds that
  * min_gap_ms would never let be kept, and a peer_budget out of range. */

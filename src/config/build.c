@@ -179,7 +179,16 @@ static const struct kt_fault *take_client_auth(struct kt_builder *b, struct kt_c
         kt_builder_blame(b, "authorities", 0);
         KT_FAIL(CONFIG_CLIENT_AUTH);
     }
+    if (b->role == KT_CLIENT && b->oid_filters_len > 0) {
+        kt_builder_blame(b, "oid_filters", 0);
+        KT_FAIL(CONFIG_CLIENT_AUTH);
+    }
+    if (b->role == KT_SERVER && b->post_handshake_auth) {
+        kt_builder_blame(b, "post_handshake_auth", 0);
+        KT_FAIL(CONFIG_CLIENT_AUTH);
+    }
     config->client_auth = b->client_auth;
+    config->post_handshake_auth = b->post_handshake_auth;
     return NULL;
 }
 
@@ -344,6 +353,9 @@ static void take_bytes(const struct kt_builder *b, struct kt_config *config, uin
     kt_copy(bytes + b->alpn_len, b->authorities, b->authorities_len);
     config->authorities = kt_span_of(bytes + b->alpn_len, b->authorities_len);
     bytes += b->alpn_len + b->authorities_len;
+    kt_copy(bytes, b->oid_filters, b->oid_filters_len);
+    config->oid_filters = kt_span_of(bytes, b->oid_filters_len);
+    bytes += b->oid_filters_len;
     kt_copy(bytes, b->session_context, b->resumption.context.len);
     config->resumption.context = kt_span_of(bytes, b->resumption.context.len);
 }
@@ -382,7 +394,8 @@ const struct kt_fault *kt_builder_build(struct kt_builder *b, struct kt_config *
     if (b->crypto == NULL) {
         KT_FAIL(CRYPTO_UNAVAILABLE);
     }
-    config = kt_config_alloc(&b->env, b->alpn_len + b->authorities_len + b->resumption.context.len, &bytes);
+    config = kt_config_alloc(&b->env, b->alpn_len + b->authorities_len + b->oid_filters_len + b->resumption.context.len,
+                             &bytes);
     if (config == NULL) {
         KT_FAIL(MEMORY_SPENT);
     }

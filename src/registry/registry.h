@@ -4,6 +4,7 @@
 #ifndef KT_REGISTRY_H
 #define KT_REGISTRY_H
 
+#include <keyturn/message.h>
 #include <keyturn/policy.h>
 
 #include "base/compiler.h"
@@ -82,8 +83,6 @@ bool kt_same_name(const char *a, const char *b);
 /* NULL when we do not know the scheme. */
 const struct kt_scheme_facts *kt_scheme_facts(uint16_t id);
 
-/* "ClientHello"; "message 7" style names are for the caller: NULL when the type is unknown. */
-const char *kt_message_name(uint8_t type);
 /* Longest body accepted; 0 for unknown types and for those whose limit the configuration sets. */
 size_t kt_message_limit(uint8_t type);
 

@@ -45,6 +45,7 @@ struct kt_config {
 
     struct kt_span alpn;        /* ProtocolNameList without its outer length, in order; empty: no ALPN */
     struct kt_span authorities; /* DistinguishedName list without its outer length; empty: none */
+    struct kt_span oid_filters; /* likewise */
 
     struct kt_credential *credentials[KT_LIST_MAX];
     size_t credential_count;
@@ -63,6 +64,7 @@ struct kt_config {
     bool keylog;
     bool cookie;
     bool staple;
+    bool post_handshake_auth;
     bool sct;
     bool requests_tickets;
     uint8_t tickets_new, tickets_resumed; /* wanted after a full handshake, and after a resumed one */

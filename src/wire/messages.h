@@ -167,6 +167,7 @@ struct kt_new_session_ticket {
     struct kt_span ticket; /* not empty */
     uint32_t seen;
     uint32_t max_early_data;
+    uint16_t grease_ext; /* encode only; 0: none */
 };
 
 KT_MUST_USE const struct kt_fault *kt_new_session_ticket_decode(struct kt_span body, struct kt_new_session_ticket *out);
