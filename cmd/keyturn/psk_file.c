@@ -11,14 +11,14 @@
 
 enum { FILE_BYTES_MAX = 1 << 20 };
 
-static enum kt_exit complain(const char *path, const char *what, enum kt_reason reason)
+static enum kt_exit refuse_file(const char *path, const char *what, enum kt_reason reason)
 {
     kt_report_line("", "error: %s: %s (reason=%s alert=-)", path, what, kt_reason_name(reason));
     kt_report_line("", "hint: lines of IDENTITY:HEXKEY, in a regular file that only its owner can read");
     return KT_EXIT_FILES;
 }
 
-static enum kt_exit complain_line(const char *path, unsigned line, const char *what)
+static enum kt_exit refuse_line(const char *path, unsigned line, const char *what)
 {
     kt_report_line("", "error: %s:%u: %s (reason=%s alert=-)", path, line, what, kt_reason_name(KT_REASON_CONFIG_PSK));
     kt_report_line("", "hint: a line is IDENTITY:HEXKEY, with a key of %d to %d bytes", KT_PSK_KEY_MIN, KT_PSK_KEY_MAX);
@@ -102,7 +102,7 @@ static enum kt_exit add_lines(const struct kt_options *o, struct kt_builder *bui
             wrong = add_line(o, builder, text, bare);
         }
         if (wrong != NULL) {
-            return complain_line(o->psk_path, number, wrong);
+            return refuse_line(o->psk_path, number, wrong);
         }
         line += end != NULL ? 1 : 0;
         text += line;
@@ -127,14 +127,14 @@ static enum kt_exit read_keys(const struct kt_options *o, struct kt_builder *bui
     ssize_t got = 1;
 
     if (text == NULL) {
-        return complain(o->psk_path, "not enough memory", KT_REASON_MEMORY_SPENT);
+        return refuse_file(o->psk_path, "not enough memory", KT_REASON_MEMORY_SPENT);
     }
     while (len < FILE_BYTES_MAX && got > 0) {
         got = read(fd, text + len, FILE_BYTES_MAX - len);
         len += got > 0 ? (size_t)got : 0;
     }
     done = got == 0 ? add_lines(o, builder, text, len)
-                    : complain(o->psk_path, got < 0 ? strerror(errno) : "it is too long", KT_REASON_FILE_UNREADABLE);
+                    : refuse_file(o->psk_path, got < 0 ? strerror(errno) : "it is too long", KT_REASON_FILE_UNREADABLE);
     explicit_bzero(text, FILE_BYTES_MAX);
     free(text);
     return done;
@@ -150,10 +150,10 @@ enum kt_exit kt_psk_file_load(const struct kt_options *options, struct kt_builde
     }
     fd = open(options->psk_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0) {
-        return complain(options->psk_path, strerror(errno), KT_REASON_FILE_UNREADABLE);
+        return refuse_file(options->psk_path, strerror(errno), KT_REASON_FILE_UNREADABLE);
     }
     done = is_private(fd) ? read_keys(options, builder, fd)
-                          : complain(options->psk_path, "others can read it", KT_REASON_FILE_NOT_PRIVATE);
+                          : refuse_file(options->psk_path, "others can read it", KT_REASON_FILE_NOT_PRIVATE);
     close(fd);
     kt_builder_danger_psk_ke(builder, options->psk_ke);
     return done;
