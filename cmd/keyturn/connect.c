@@ -589,14 +589,15 @@ static enum kt_exit converse(const struct request *request, struct kt_drive *dri
         /* Cut off before there was anything to truncate: the handshake failed. */
         return exit == KT_EXIT_TRUNCATED ? KT_EXIT_PROTOCOL : exit;
     }
-    if (request->insecure) {
+    if (request->insecure && kt_conn_facts(kt_drive_conn(drive)).psk_identity.len == 0) {
         kt_report_line("", "WARNING: the peer is not verified; anybody may be there and read along");
     }
     if (!request->options.quiet) {
         const struct kt_conn *conn = kt_drive_conn(drive);
+        struct kt_facts facts = kt_conn_facts(conn);
+        bool verified = facts.peer_authenticated && (!request->insecure || facts.psk_identity.len > 0);
 
-        kt_report_connected("", conn, !request->insecure && kt_conn_facts(conn).peer_authenticated,
-                            (kt_clock_us() - began) / 1000);
+        kt_report_connected("", conn, verified, (kt_clock_us() - began) / 1000);
     }
     kt_asked_report(&request->asked, drive, request->options.quiet);
     s = (struct session){.request = request, .drive = drive, .fd = fd, .line_begins = true};

@@ -9,10 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "psk_file.h"
 #include "report.h"
 
 enum {
-    OPTION_COUNT = 48,  /* common and own ones together */
+    OPTION_COUNT = 64,  /* common and own ones together */
     OPTION_FIRST = 256, /* `val` of the first one for getopt: above all characters */
     OPTION_ITEM = 64,   /* longest name in a list */
     PASSWORD_MAX = 1024,
@@ -321,6 +322,31 @@ static const char *set_key_shares(void *target, const char *value)
     return wrong;
 }
 
+static const char *set_psk(void *target, const char *value)
+{
+    ((struct kt_options *)target)->psk_path = value;
+    return NULL;
+}
+
+static const char *set_psk_hash(void *target, const char *value)
+{
+    ((struct kt_options *)target)->psk_hash = strcmp(value, "sha384") == 0 ? KT_PSK_SHA384 : KT_PSK_SHA256;
+    return strcmp(value, "sha384") == 0 || strcmp(value, "sha256") == 0 ? NULL : "it is sha256 or sha384";
+}
+
+static const char *set_psk_import(void *target, const char *value)
+{
+    ((struct kt_options *)target)->psk_context = value;
+    return NULL;
+}
+
+static const char *set_psk_ke(void *target, const char *value)
+{
+    (void)value;
+    ((struct kt_options *)target)->psk_ke = true;
+    return NULL;
+}
+
 static const char *set_trace(void *target, const char *value)
 {
     static const struct {
@@ -358,6 +384,10 @@ static const struct kt_option common[] = {
     {"crl-check", "soft|hard", "hard: each certificate of a chain must be covered by a list; default soft",
      set_crl_check},
     {"ocsp-local", NULL, "ask responders on this host and at any port, too", set_ocsp_local},
+    {"psk", "FILE", "external pre-shared keys: lines of IDENTITY:HEXKEY, in a file of one's own", set_psk},
+    {"psk-hash", "sha256|sha384", "the hash that these keys are for; default sha256", set_psk_hash},
+    {"psk-import", "CONTEXT", "import these keys (RFC 9258), bound to CONTEXT", set_psk_import},
+    {"danger-psk-ke", NULL, "DANGER: these keys also without a fresh key exchange", set_psk_ke},
     {"alpn", "LIST", "application protocols, most preferred first, as in h2,http/1.1", set_alpn},
     {"policy", "NAME|FILE", "what is allowed, as modern, 2026-modern or a file; the options override it", set_policy},
     {"groups", "LIST", "key exchange groups, as in x25519,P-256", set_groups},
@@ -451,7 +481,8 @@ enum kt_exit kt_options_parse(struct kt_options *options, const struct kt_option
     struct known known = {.count = 0};
     enum kt_exit done = KT_EXIT_NONE;
 
-    *options = (struct kt_options){.command = command->name, .lifetime = kt_lifetime_default(), .key_shares = -1};
+    *options = (struct kt_options){
+        .command = command->name, .lifetime = kt_lifetime_default(), .key_shares = -1, .psk_hash = KT_PSK_SHA256};
     add_known(&known, common, options);
     add_known(&known, command->own, command->target);
     known.list[known.count] = (struct option){"help", no_argument, NULL, 'h'};
@@ -834,6 +865,9 @@ enum kt_exit kt_options_builder(const struct kt_options *options, enum kt_role r
     }
     for (size_t i = 0; i < options->credential_count && done == KT_EXIT_NONE; i++) {
         done = add_credential(options, i, builder);
+    }
+    if (done == KT_EXIT_NONE) {
+        done = kt_psk_file_load(options, builder);
     }
     if (done != KT_EXIT_NONE) {
         kt_builder_free(builder);

@@ -69,7 +69,11 @@ struct kt_options {
     const char *crls[KT_OPTION_CRLS]; /* files and folders */
     size_t crl_count;
     bool crl_hard;
-    bool ocsp_local; /* responders may be on this host and at any port */
+    bool ocsp_local;      /* responders may be on this host and at any port */
+    const char *psk_path; /* external keys; NULL: none */
+    enum kt_psk_hash psk_hash;
+    const char *psk_context; /* they are imported with it; NULL: not imported */
+    bool psk_ke;
     const char *keylog_path;
     enum kt_trace_form trace_form;
     bool quiet;

@@ -74,14 +74,17 @@ void kt_report_connected(const char *tag, const struct kt_conn *conn, bool verif
 {
     struct kt_facts facts = kt_conn_facts(conn);
     uint16_t scheme = facts.role == KT_CLIENT ? facts.peer_scheme : facts.own_scheme;
+    bool certificates = !facts.resumed && facts.psk_identity.len == 0;
     char alpn[64];
     char sni[64];
+    char psk[64];
 
-    kt_report_line(tag, "connected %s suite=%s group=%s scheme=%s alpn=%s sni=%s verified=%s resumed=%s ms=%llu",
-                   kt_version_name(facts.version), kt_suite_name(facts.suite), kt_group_name(facts.group),
-                   facts.resumed ? "-" : kt_scheme_name(scheme), printable(facts.alpn, alpn),
-                   printable(sni_of(&facts), sni), verified ? "yes" : "no", facts.resumed ? "yes" : "no",
-                   (unsigned long long)ms);
+    kt_report_line(tag, "connected %s suite=%s group=%s scheme=%s alpn=%s sni=%s verified=%s resumed=%s%s%s ms=%llu",
+                   kt_version_name(facts.version), kt_suite_name(facts.suite),
+                   facts.group != 0 ? kt_group_name(facts.group) : "-", certificates ? kt_scheme_name(scheme) : "-",
+                   printable(facts.alpn, alpn), printable(sni_of(&facts), sni), verified ? "yes" : "no",
+                   facts.resumed ? "yes" : "no", facts.psk_identity.len > 0 ? " psk=" : "",
+                   facts.psk_identity.len > 0 ? printable(facts.psk_identity, psk) : "", (unsigned long long)ms);
 }
 
 void kt_report_closed(const char *tag, const struct kt_conn *conn, uint64_t sent, uint64_t received)

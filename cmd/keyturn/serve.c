@@ -23,6 +23,7 @@
 #include "serve_control.h"
 #include "serve_facts.h"
 #include "serve_path.h"
+#include "serve_revoke.h"
 #include "serve_setup.h"
 #include "serve_staple.h"
 
@@ -199,6 +200,7 @@ static void signals_ready(struct kt_source *source)
 static void command_status(struct server *server, struct kt_text *answer)
 {
     kt_facts_status(&server->crew, server->workers, server->worker_count, answer);
+    kt_facts_store(server->site.store, answer);
     kt_text_add(answer, "ok\n");
 }
 
@@ -251,6 +253,14 @@ static void command_send_tickets(struct server *server, struct kt_text *answer)
     kt_text_add(answer, "connections=%zu\nok\n", kt_facts_tickets(server->workers, server->worker_count, count));
 }
 
+/* revoke session|lineage|identity HEX, revoke name NAME, revoke generation N; then perhaps "close". */
+static void command_revoke(struct server *server, const char *words, struct kt_text *answer)
+{
+    kt_revoke_run(&(struct kt_revoke_site){server->site.store, server->workers, server->worker_count,
+                                           server->common.env.wall_seconds(server->common.env.user)},
+                  words, answer);
+}
+
 static void command_reload(struct server *server, struct kt_text *answer)
 {
     kt_text_add(answer, reload(server) ? "ok\n" : "error: what the files hold is not usable; stderr says why\n");
@@ -284,7 +294,7 @@ static void refuse_command(struct kt_text *answer)
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         kt_text_add(answer, " %s", commands[i].name);
     }
-    kt_text_add(answer, "\n");
+    kt_text_add(answer, " revoke\n");
 }
 
 static void run_command(void *user, const char *command, struct kt_text *answer)
@@ -293,6 +303,10 @@ static void run_command(void *user, const char *command, struct kt_text *answer)
 
     if (server->stopping) {
         kt_text_add(answer, "error: stopping\n");
+        return;
+    }
+    if (strncmp(command, "revoke ", 7) == 0) {
+        command_revoke(server, command + 7, answer);
         return;
     }
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
@@ -371,7 +385,8 @@ static enum kt_exit open_setup(struct server *server)
 {
     enum kt_exit exit = KT_EXIT_NONE;
 
-    if (server->common.credential_count == 0) {
+    /* Who has keys instead of certificates is not given one. */
+    if (server->common.credential_count == 0 && server->common.psk_path == NULL) {
         exit = kt_setup_ephemeral(&server->common, &server->own, &server->ephemeral);
     }
     return exit != KT_EXIT_NONE ? exit
@@ -537,6 +552,21 @@ static enum kt_exit open_ring(struct server *server)
     return fault == NULL ? KT_EXIT_NONE : kt_report_fault("", "ticket keys", fault, NULL, 0);
 }
 
+static enum kt_exit open_store(struct server *server)
+{
+    const struct kt_store_options options = {
+        .capacity = (size_t)server->own.store_entries,
+        .sessions = (size_t)server->own.store_entries,
+        .single_use = server->own.single_use,
+    };
+    const struct kt_fault *fault = NULL;
+
+    if (server->own.has_store) {
+        fault = kt_store_new(&options, &server->site.store);
+    }
+    return fault == NULL ? KT_EXIT_NONE : kt_report_fault("", "--session-store", fault, NULL, 0);
+}
+
 static enum kt_exit open_all(struct server *server)
 {
     enum kt_exit exit = kt_options_open(&server->common);
@@ -546,6 +576,9 @@ static enum kt_exit open_all(struct server *server)
     }
     if (exit == KT_EXIT_NONE) {
         exit = open_site(server);
+    }
+    if (exit == KT_EXIT_NONE) {
+        exit = open_store(server);
     }
     if (exit == KT_EXIT_NONE) {
         exit = open_ring(server);
@@ -579,6 +612,7 @@ static void close_all(struct server *server)
     kt_setup_unref(server->setup);
     kt_credential_unref(server->ephemeral);
     kt_ticket_ring_unref(server->own.ring);
+    kt_store_free(server->site.store);
     close_fd(server->listener.fd);
     close_fd(server->signals.fd);
     close_fd(server->wake.fd);

@@ -37,7 +37,8 @@ struct kt_site {
     int www_dir;                     /* www: the folder, or -1 */
     struct sockaddr_storage backend; /* forward: where to */
     socklen_t backend_len;
-    uint64_t source_bytes; /* source: how many */
+    uint64_t source_bytes;  /* source: how many */
+    struct kt_store *store; /* of sessions; NULL: none */
 };
 
 #endif

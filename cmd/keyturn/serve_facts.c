@@ -15,16 +15,45 @@ static const char *plain(struct kt_span name, char out[64])
     return len == 0 ? "-" : out;
 }
 
+static void add_hex(struct kt_text *text, const char *name, struct kt_span bytes)
+{
+    if (bytes.len > 0) {
+        kt_text_add(text, " %s=", name);
+    }
+    for (size_t i = 0; i < bytes.len; i++) {
+        kt_text_add(text, "%02x", bytes.p[i]);
+    }
+}
+
+/* By what its sessions, and with them the connection, can be revoked. */
+static void add_session(struct kt_text *text, const struct kt_link *link)
+{
+    struct kt_session_facts facts = kt_conn_session_facts(link->conn);
+
+    if (link->site->store != NULL && facts.lineage.len > 0) {
+        add_hex(text, "session", facts.id);
+        add_hex(text, "lineage", facts.lineage);
+        add_hex(text, "identity", facts.peer_sha256);
+        kt_text_add(text, " generation=%" PRIu32, facts.generation);
+    }
+}
+
 static size_t visit_status(struct kt_link *link, struct kt_text *text, const void *how)
 {
     struct kt_facts facts = kt_conn_facts(link->conn);
-    char alpn[64], sni[64];
+    bool certificates = !facts.resumed && facts.psk_identity.len == 0;
+    char alpn[64], sni[64], psk[64];
 
     (void)how;
     kt_text_add(text, "%sconnected %s suite=%s group=%s scheme=%s alpn=%s sni=%s verified=%s resumed=%s", link->tag,
-                kt_version_name(facts.version), kt_suite_name(facts.suite), kt_group_name(facts.group),
-                facts.resumed ? "-" : kt_scheme_name(facts.own_scheme), plain(facts.alpn, alpn),
+                kt_version_name(facts.version), kt_suite_name(facts.suite),
+                facts.group != 0 ? kt_group_name(facts.group) : "-",
+                certificates ? kt_scheme_name(facts.own_scheme) : "-", plain(facts.alpn, alpn),
                 plain(facts.server_name, sni), facts.peer_authenticated ? "yes" : "no", facts.resumed ? "yes" : "no");
+    if (facts.psk_identity.len > 0) {
+        kt_text_add(text, " psk=%s", plain(facts.psk_identity, psk));
+    }
+    add_session(text, link);
     kt_text_add(text, " sent=%" PRIu64 " received=%" PRIu64 " age-ms=%" PRIu64 "\n", link->sent, link->received,
                 kt_worker_now(link->worker) - link->began_ms);
     return 1;
@@ -43,6 +72,20 @@ void kt_facts_status(struct kt_crew *crew, struct kt_worker *workers, size_t cou
                 env->monotonic_ms(env->user) - crew->began_ms);
     kt_text_join(out, &each);
     kt_text_free(&each);
+}
+
+void kt_facts_store(struct kt_store *store, struct kt_text *out)
+{
+    struct kt_store_counters c;
+
+    if (store == NULL) {
+        return;
+    }
+    c = kt_store_counters(store);
+    kt_text_add(out, "store admitted=%" PRIu64 " used=%" PRIu64 " revoked=%" PRIu64 " full=%" PRIu64, c.admitted,
+                c.refused_used, c.refused_revoked, c.refused_full);
+    kt_text_add(out, " entries=%" PRIu64 " sessions=%" PRIu64 " evicted=%" PRIu64 "\n", c.entries, c.sessions,
+                c.evicted);
 }
 
 static void add_epoch(struct kt_text *text, const char *name, const struct kt_epoch_info *epoch, uint64_t now_ms)

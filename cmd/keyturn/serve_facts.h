@@ -6,6 +6,8 @@
 
 #include "serve_worker.h"
 
+/* One line about the store, when there is one. */
+void kt_facts_store(struct kt_store *store, struct kt_text *out);
 void kt_facts_status(struct kt_crew *crew, struct kt_worker *workers, size_t count, struct kt_text *out);
 void kt_facts_epochs(struct kt_worker *workers, size_t count, struct kt_text *out);
 /* Each connection's channel bindings in hex; "-" where there is none. */

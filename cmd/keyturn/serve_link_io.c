@@ -171,10 +171,15 @@ bool kt_link_answer(struct kt_link *link)
     case KT_ASK_VERIFY:
         answer_verify(link, ask);
         break;
+    case KT_ASK_RESUME:
+    case KT_ASK_FETCH_SESSION:
+    case KT_ASK_KEEP_SESSIONS:
+        kt_link_note(link, kt_store_answer(link->site->store, link->conn));
+        break;
     case KT_ASK_NONE:
     case KT_ASK_CHOOSE_CONFIG:
     case KT_ASK_CHOOSE_CREDENTIAL:
-    case KT_ASK_RESUME:
+    case KT_ASK_FIND_PSK:
         kt_link_note(link, kt_answer_refuse(link->conn, NULL));
         break;
     }

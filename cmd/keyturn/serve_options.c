@@ -121,6 +121,35 @@ static const char *set_ticket_lifetime(void *target, const char *value)
                : "is not a number of seconds from 1 to 604800";
 }
 
+/* memory[:N] */
+static const char *set_session_store(void *target, const char *value)
+{
+    struct kt_serve_options *own = target;
+
+    own->has_store = true;
+    if (strcmp(value, "memory") == 0) {
+        return NULL;
+    }
+    return strncmp(value, "memory:", 7) == 0 && kt_options_number(value + 7, 1 << 24, &own->store_entries) &&
+                   own->store_entries >= 16
+               ? NULL
+               : "is not memory or memory:N, with N from 16 to 16777216";
+}
+
+static const char *set_single_use(void *target, const char *value)
+{
+    (void)value;
+    ((struct kt_serve_options *)target)->single_use = true;
+    return NULL;
+}
+
+static const char *set_stateful_tickets(void *target, const char *value)
+{
+    (void)value;
+    ((struct kt_serve_options *)target)->stateful = true;
+    return NULL;
+}
+
 static const char *set_workers(void *target, const char *value)
 {
     struct kt_serve_options *own = target;
@@ -151,6 +180,9 @@ static const struct kt_option table[] = {
      set_client_auth},
     {"tickets", "N", "tickets after each handshake, 0 to 8 (2); 0: nothing is resumed", set_tickets},
     {"ticket-lifetime", "S", "seconds for which a ticket is good (7200)", set_ticket_lifetime},
+    {"session-store", "memory[:N]", "remember what was used and revoked, and at most N sessions", set_session_store},
+    {"single-use", NULL, "each session is resumed once; needs --session-store", set_single_use},
+    {"stateful-tickets", NULL, "sessions stay in the store; tickets are handles, good once", set_stateful_tickets},
     {"workers", "N", "threads (as many as there are cores)", set_workers},
     {"control", "PATH", "a socket for commands, as status and update; the manual has all", set_control},
     {NULL, NULL, NULL, NULL},
@@ -170,8 +202,11 @@ static enum kt_exit check(const struct kt_options *common, const struct kt_serve
     if ((common->crl_count > 0 || common->crl_hard) && own->client_ca == NULL) {
         return kt_report_usage("serve", "--crl and --crl-check are about certificates of clients and need --client-ca");
     }
-    if (own->ephemeral_out != NULL && common->credential_count > 0) {
-        return kt_report_usage("serve", "--ephemeral-out makes no sense with a certificate of one's own");
+    if (own->ephemeral_out != NULL && (common->credential_count > 0 || common->psk_path != NULL)) {
+        return kt_report_usage("serve", "--ephemeral-out makes no sense with a certificate or keys of one's own");
+    }
+    if ((own->single_use || own->stateful) && (!own->has_store || own->tickets == 0)) {
+        return kt_report_usage("serve", "--single-use and --stateful-tickets need --session-store and --tickets");
     }
     return KT_EXIT_NONE;
 }

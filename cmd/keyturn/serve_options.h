@@ -23,7 +23,11 @@ struct kt_serve_options {
     uint64_t ticket_seconds;
     struct kt_ticket_ring *ring; /* made by serve.c: it outlives a reload, so that tickets do */
     uint32_t generation;         /* of the sessions: counted up when the authorities of clients are read anew */
-    uint64_t workers;            /* 0: as many as there are cores */
+    bool has_store;
+    uint64_t store_entries; /* 0: the store's default */
+    bool single_use;        /* a session is resumed once */
+    bool stateful;          /* tickets are handles into the store */
+    uint64_t workers;       /* 0: as many as there are cores */
     const char *control;
 };
 

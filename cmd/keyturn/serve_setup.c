@@ -69,6 +69,7 @@ static enum kt_exit add_resumption(struct kt_builder *builder, const struct kt_s
         return KT_EXIT_NONE;
     }
     resumption.ring = own->ring;
+    resumption.stateful = own->stateful;
     resumption.generation = own->generation;
     resumption.tickets = (unsigned)own->tickets;
     resumption.ticket_seconds = (uint32_t)own->ticket_seconds;
@@ -78,6 +79,9 @@ static enum kt_exit add_resumption(struct kt_builder *builder, const struct kt_s
     }
     resumption.context = (struct kt_span){(const uint8_t *)context, strlen(context)};
     fault = kt_builder_resumption(builder, &resumption);
+    if (fault == NULL && own->has_store) {
+        fault = kt_builder_ask(builder, KT_ASK_RESUME);
+    }
     return fault == NULL ? KT_EXIT_NONE : refuse("--tickets", fault);
 }
 

@@ -25,6 +25,9 @@ enum kt_ask_kind {
     KT_ASK_SIGN,              /* sign the handshake with the credential's key */
     KT_ASK_VERIFY,            /* is this chain the peer we want */
     KT_ASK_RESUME,            /* server, optional: may this session be resumed */
+    KT_ASK_FIND_PSK,          /* server, optional: which key goes with one of these identities */
+    KT_ASK_FETCH_SESSION,     /* server whose tickets are handles: which session is this */
+    KT_ASK_KEEP_SESSIONS,     /* likewise: keep these until they are fetched */
 };
 
 /* Counted list of 16-bit numbers in network order, as it stands on the wire: at most len / 2 of them. */
@@ -73,6 +76,28 @@ struct kt_ask {
             const struct kt_session *session; /* not yours: valid until answered */
             int64_t now;                      /* Unix time */
         } resume;
+
+        /* FIND_PSK: none of the configuration's keys fits. The identities as they stand on the wire, which nobody has
+         * proven yet; kt_psk_imported takes one apart. At most 33, in the client's order, without what is known to be a
+         * ticket. */
+        struct {
+            const struct kt_span *identities;
+            size_t count;
+        } find_psk;
+
+        /* FETCH_SESSION: the id of a session that was kept. Take it out: a handle is good once. */
+        struct {
+            struct kt_span id;
+            int64_t now; /* Unix time */
+        } fetch;
+
+        /* KEEP_SESSIONS: one for each ticket that will be sent, to be found by its id (kt_session_facts) until it
+         * expires. Take references. */
+        struct {
+            struct kt_session *const *sessions;
+            size_t count;
+            int64_t now; /* Unix time */
+        } keep;
     } u;
 };
 
@@ -96,6 +121,19 @@ KT_API KT_MUST_USE const struct kt_fault *kt_answer_verified(struct kt_conn *con
 
 /* RESUME: yes, or a full handshake. */
 KT_API KT_MUST_USE const struct kt_fault *kt_answer_resume(struct kt_conn *conn, bool yes);
+
+/*
+ * FIND_PSK: the key (a reference is taken), whose identity must be one of those shown (USAGE_ARGUMENT). NULL: none is
+ * known, as with kt_builder_psk. The connection holds the reference until it is freed.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_answer_psk(struct kt_conn *conn, struct kt_psk *psk);
+
+/* FETCH_SESSION: the session of this id (a reference is taken; another one is USAGE_ARGUMENT), or NULL for a full
+ * handshake. It is still judged, and the client must prove that it has it. */
+KT_API KT_MUST_USE const struct kt_fault *kt_answer_session(struct kt_conn *conn, struct kt_session *session);
+
+/* KEEP_SESSIONS: yes, all of them are kept; or no tickets are sent. */
+KT_API KT_MUST_USE const struct kt_fault *kt_answer_kept(struct kt_conn *conn, bool yes);
 
 /*
  * Any ask: the answer is no. `fault` says why and which alert the peer is sent; it becomes the fault of the

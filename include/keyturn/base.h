@@ -36,6 +36,7 @@ enum kt_direction {
 struct kt_conn;
 struct kt_config;
 struct kt_credential;
+struct kt_psk;
 struct kt_session;
 
 #ifdef __cplusplus

@@ -12,6 +12,7 @@
 #include <keyturn/env.h>
 #include <keyturn/lifetime.h>
 #include <keyturn/policy.h>
+#include <keyturn/psk.h>
 #include <keyturn/session.h>
 
 #ifdef __cplusplus
@@ -168,13 +169,33 @@ KT_API void kt_builder_cookie(struct kt_builder *b, bool on);
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_resumption(struct kt_builder *b,
                                                                 const struct kt_resumption *resumption);
 
+/*
+ * Adds an external pre-shared key (psk.h); the builder and what it builds hold references. At most 16. A client offers
+ * them in the order added, behind its session; a server takes one whose identity it is shown, under the first of its
+ * suites that goes with one. Where none is taken certificates are used as ever; a server without credentials then
+ * refuses (PSK_UNKNOWN, PSK_MISSING), and lets nobody see whether it was the identity or the proof that was wrong. With
+ * credentials that can be seen: by whether a certificate comes. No session comes of a connection with an external key.
+ * kt_builder_build refuses with CONFIG_PSK: the same identity twice, a key that fits no suite, more than 32768 bytes of
+ * identities in a client, and keys beside KT_CLIENT_AUTH_REQUIRE, because a key is no certificate.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_builder_psk(struct kt_builder *b, struct kt_psk *psk);
+
+/*
+ * Also offers and takes external keys without a fresh key exchange (psk_ke), where the peer will not have it
+ * otherwise; a client without key shares (kt_builder_key_shares) offers them in no other way, and no sessions. DANGER:
+ * whoever learns the key, however much later, reads all connections that were recorded. Sessions are never resumed so.
+ * Default false.
+ */
+KT_API void kt_builder_danger_psk_ke(struct kt_builder *b, bool on);
+
 /* The limit of what the peer's certificate message may hold, in bytes: 1024 to 1048576 (kt_builder_build:
  * USAGE_ARGUMENT). Default 65536. */
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_chain_limit(struct kt_builder *b, size_t bytes);
 
 /*
- * Switches on an optional ask (ask.h): KT_ASK_CHOOSE_CONFIG and KT_ASK_RESUME (servers), KT_ASK_CHOOSE_CREDENTIAL. With
- * the last a server needs no credential of its own. KT_ASK_SIGN and KT_ASK_VERIFY are always asked.
+ * Switches on an optional ask (ask.h): KT_ASK_CHOOSE_CONFIG, KT_ASK_RESUME and KT_ASK_FIND_PSK (servers),
+ * KT_ASK_CHOOSE_CREDENTIAL. With one of the last two a server needs no credential of its own. KT_ASK_SIGN and
+ * KT_ASK_VERIFY are always asked, KT_ASK_FETCH_SESSION and KT_ASK_KEEP_SESSIONS where tickets are handles (session.h).
  */
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_ask(struct kt_builder *b, enum kt_ask_kind kind);
 

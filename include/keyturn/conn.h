@@ -145,8 +145,9 @@ KT_API KT_MUST_USE const struct kt_fault *kt_conn_request_certificate(struct kt_
  * Server: issues `count` further tickets, 1 to 8 (session.h), beside those that follow the handshake. They stand for
  * what is known of the client now. Their lineage and its end are those of the connection: who resumes does not live
  * longer, and who revokes the lineage reaches them. Faults: USAGE_STATE on a client or before the handshake is done,
- * USAGE_ARGUMENT, USAGE_AFTER_CLOSE, USAGE_TICKETS when this server issues none, the client takes none, or the lineage
- * is at its end; MEMORY_SPENT, RANDOM_FAILED and CRYPTO_FAILED: none was issued.
+ * USAGE_ARGUMENT, USAGE_AFTER_CLOSE, USAGE_TICKETS when this server issues none, or handles (kt_resumption.stateful),
+ * the client takes none, an external key stands for certificates, or the lineage is at its end; MEMORY_SPENT,
+ * RANDOM_FAILED and CRYPTO_FAILED: none was issued.
  */
 KT_API KT_MUST_USE const struct kt_fault *kt_conn_send_tickets(struct kt_conn *conn, unsigned count);
 

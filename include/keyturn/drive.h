@@ -32,8 +32,9 @@ struct kt_drive;
  * Who answers KT_ASK_VERIFY and KT_ASK_SIGN. Asks that this file cannot answer (VERIFY without `trust`, SIGN for a
  * key that pki.h did not make, the two choices) are handed to `answer` when it is set: it returns NULL when it
  * answered or left the ask open for later, or a fault to refuse with. Without `answer` they are refused; so
- * `trust` NULL with `danger_accept_any` false refuses every peer that must be verified. KT_ASK_RESUME is answered
- * by `store`, without one by `answer`, without either by a full handshake.
+ * `trust` NULL with `danger_accept_any` false refuses every peer that must be verified. Asks about sessions
+ * (KT_ASK_RESUME, KT_ASK_FETCH_SESSION, KT_ASK_KEEP_SESSIONS) are answered by `store`, without one by `answer`, without
+ * either by no; KT_ASK_FIND_PSK by `answer`, without it by no.
  */
 struct kt_drive_options {
     const struct kt_trust *trust; /* must outlive the drive */
@@ -42,7 +43,7 @@ struct kt_drive_options {
     bool danger_accept_any;       /* no check at all: the peer is whoever answers */
     struct kt_span server_name;   /* client: see kt_conn_options */
     struct kt_session *session;   /* likewise */
-    struct kt_store *store;       /* server: answers KT_ASK_RESUME; must outlive the drive */
+    struct kt_store *store;       /* server: answers asks about sessions; must outlive the drive */
     const struct kt_fault *(*answer)(void *user, struct kt_conn *conn, const struct kt_ask *ask);
     void *user;                 /* also kt_conn_owner */
     bool own_fd;                /* the drive, once made, closes `fd` in kt_drive_free */

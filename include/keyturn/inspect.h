@@ -17,17 +17,20 @@ struct kt_facts {
     uint16_t version;
     uint16_t suite;
     uint16_t group;
-    uint16_t own_scheme;        /* of our last CertificateVerify */
-    uint16_t peer_scheme;       /* of the peer's last */
-    bool hello_retried;         /* there was a HelloRetryRequest */
-    bool resumed;               /* a session stands for the certificates: there are no schemes */
-    bool peer_authenticated;    /* the peer proved a certificate that was accepted, now or in the session's origin */
-    bool post_handshake_auth;   /* the client offered to authenticate after the handshake */
-    bool peer_stapled;          /* an OCSP response came with the peer's certificate */
-    uint16_t peer_scts;         /* signed certificate timestamps that came with it; nothing here checks them */
-    bool tickets_told;          /* client: the server said how many tickets it will send (RFC 9149) ... */
-    uint8_t tickets_expected;   /* ... and that it is so many */
-    struct kt_span server_name; /* client: the name given; server: the SNI received */
+    uint16_t own_scheme;  /* of our last CertificateVerify */
+    uint16_t peer_scheme; /* of the peer's last */
+    bool hello_retried;   /* there was a HelloRetryRequest */
+    bool resumed;         /* a session stands for the certificates: there are no schemes */
+    /* The peer proved a certificate that was accepted, now or in the session's origin; or that it has an external key.
+     */
+    bool peer_authenticated;
+    struct kt_span psk_identity; /* of the external key that stands for certificates; empty: none */
+    bool post_handshake_auth;    /* the client offered to authenticate after the handshake */
+    bool peer_stapled;           /* an OCSP response came with the peer's certificate */
+    uint16_t peer_scts;          /* signed certificate timestamps that came with it; nothing here checks them */
+    bool tickets_told;           /* client: the server said how many tickets it will send (RFC 9149) ... */
+    uint8_t tickets_expected;    /* ... and that it is so many */
+    struct kt_span server_name;  /* client: the name given; server: the SNI received */
     struct kt_span alpn;
     /* The most content of one protected record, padding included: in ours as the peer wants it, in the peer's as we
      * do. 16384 until a lower one is agreed (config.h). */
@@ -38,6 +41,13 @@ struct kt_facts {
 
 /* After the handshake any thread; before, the owning one. */
 KT_API struct kt_facts kt_conn_facts(const struct kt_conn *conn);
+
+/*
+ * What a session of this connection would be bound to, for kt_store_is_revoked: lineage, identity, name, generation,
+ * the time of the full handshake. `id` is that of the session that was resumed, or empty. Without lineage when no
+ * session comes of it. After the handshake, for the thread of the receiving half.
+ */
+KT_API struct kt_session_facts kt_conn_session_facts(const struct kt_conn *conn);
 
 /*
  * The current epoch of one direction, for the thread of that half. Before the handshake is done all is 0.
@@ -60,9 +70,10 @@ enum kt_binding {
 /*
  * Channel bindings, for authentication above TLS (SCRAM, GSS-API): the same bytes on both sides, *len of them, at most
  * 64. The hash of SERVER_END_POINT is that of the certificate's signature, SHA-256 instead of MD5 and SHA-1, and
- * SHA-256 for Ed25519, too, about which RFC 5929 is silent and implementations differ. Faults: USAGE_EXPORT_EARLY;
- * USAGE_ARGUMENT when `cap` is too small; BINDING_UNDEFINED when no certificate was shown or it is signed by other
- * means. After the handshake any thread.
+ * SHA-256 for Ed25519, too, about which RFC 5929 is silent and implementations differ. On a resumed connection it is
+ * the certificate of the full handshake: the session carries its hash. Faults: USAGE_EXPORT_EARLY; USAGE_ARGUMENT when
+ * `cap` is too small; BINDING_UNDEFINED when no certificate was shown (an external PSK) or it is signed by other means.
+ * After the handshake any thread.
  */
 KT_API KT_MUST_USE const struct kt_fault *kt_conn_channel_binding(const struct kt_conn *conn, enum kt_binding kind,
                                                                   uint8_t *out, size_t cap, size_t *len);

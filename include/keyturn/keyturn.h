@@ -17,6 +17,7 @@
 #include <keyturn/ocsp.h>
 #include <keyturn/pki.h>
 #include <keyturn/policy.h>
+#include <keyturn/psk.h>
 #include <keyturn/session.h>
 #include <keyturn/session_cache.h>
 #include <keyturn/store.h>

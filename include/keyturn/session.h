@@ -95,10 +95,14 @@ KT_API KT_MUST_USE const struct kt_fault *kt_ticket_ring_import(struct kt_ticket
  * session of kt_conn_options.
  */
 struct kt_resumption {
-    struct kt_ticket_ring *ring; /* servers: required; a reference is taken */
+    struct kt_ticket_ring *ring; /* servers: required unless `stateful`; a reference is taken */
     unsigned tickets;            /* servers: how many after a handshake, 0 to 8; fewer when a client asks for fewer */
     uint32_t ticket_seconds;     /* lifetime of one, 1 to 604800 */
     uint32_t lineage_seconds;    /* from the full handshake to the end of all that stems from it, 1 to 604800 */
+    /* Servers: a ticket is only a handle of 16 random bytes, the id of a session that stays with the owner, who is
+     * asked to keep it and to fetch it (KT_ASK_KEEP_SESSIONS, KT_ASK_FETCH_SESSION; store.h answers both). It is good
+     * once. */
+    bool stateful;
     /* Sessions made under another generation are not resumed: count it up when what was accepted before shall be
      * looked at again. */
     uint32_t generation;

@@ -195,7 +195,9 @@ static const struct kt_fault *take_client_auth(struct kt_builder *b, struct kt_c
 static const struct kt_fault *take_asks(struct kt_builder *b, struct kt_config *config)
 {
     /* A client knows its configuration before it speaks. */
-    if (b->role == KT_CLIENT && (b->asks & (1u << KT_ASK_CHOOSE_CONFIG | 1u << KT_ASK_RESUME)) != 0) {
+    const unsigned of_servers = 1u << KT_ASK_CHOOSE_CONFIG | 1u << KT_ASK_RESUME | 1u << KT_ASK_FIND_PSK;
+
+    if (b->role == KT_CLIENT && (b->asks & of_servers) != 0) {
         kt_builder_blame(b, "ask", 0);
         KT_FAIL(USAGE_ARGUMENT);
     }
@@ -224,7 +226,8 @@ static const struct kt_fault *check_credentials(struct kt_builder *b, const stru
             KT_FAIL(CONFIG_CREDENTIAL_UNUSABLE);
         }
     }
-    if (b->role == KT_SERVER && b->credential_count == 0 && !kt_config_asks(config, KT_ASK_CHOOSE_CREDENTIAL)) {
+    if (b->role == KT_SERVER && b->credential_count == 0 && b->psk_count == 0 &&
+        !kt_config_asks(config, KT_ASK_CHOOSE_CREDENTIAL) && !kt_config_asks(config, KT_ASK_FIND_PSK)) {
         kt_builder_blame(b, "credential", 0);
         KT_FAIL(CONFIG_CREDENTIAL_MISSING);
     }
@@ -237,6 +240,66 @@ static void take_credentials(const struct kt_builder *b, struct kt_config *confi
         config->credentials[i] = kt_credential_ref(b->credentials[i]);
     }
     config->credential_count = b->credential_count;
+}
+
+/* external keys */
+
+static bool same_psk_name(const struct kt_psk *a, const struct kt_psk *b)
+{
+    return a->import == b->import && kt_span_same(a->identity, b->identity) && kt_span_same(a->context, b->context);
+}
+
+static bool is_doubled(const struct kt_builder *b, size_t at)
+{
+    for (size_t i = 0; i < at; i++) {
+        if (same_psk_name(b->psks[i], b->psks[at])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Hashes of 32 and of 48 bytes are the two that keys can be for. */
+static bool fits_a_suite(const struct kt_psk *psk, const struct kt_config *config)
+{
+    uint8_t len = psk->hash == KT_PSK_SHA256 ? 32 : 48;
+
+    for (size_t i = 0; i < config->suite_count; i++) {
+        if (psk->import || config->suites[i]->hash->len == len) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct kt_fault *check_psks(struct kt_builder *b, const struct kt_config *config)
+{
+    bool used = b->psk_count > 0 || kt_config_asks(config, KT_ASK_FIND_PSK);
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < b->psk_count; i++) {
+        bytes += (b->psks[i]->import ? 2 : 1) * (b->psks[i]->identity.len + b->psks[i]->context.len);
+        if (is_doubled(b, i) || !fits_a_suite(b->psks[i], config) ||
+            (b->role == KT_CLIENT && bytes > KT_PSK_OFFER_BYTES)) {
+            kt_builder_blame(b, "psk", i + 1);
+            KT_FAIL(CONFIG_PSK);
+        }
+    }
+    /* A key would stand for the certificate that is demanded of each client. */
+    if (used && b->client_auth == KT_CLIENT_AUTH_REQUIRE) {
+        kt_builder_blame(b, "psk", 0);
+        KT_FAIL(CONFIG_PSK);
+    }
+    return NULL;
+}
+
+static void take_psks(const struct kt_builder *b, struct kt_config *config)
+{
+    for (size_t i = 0; i < b->psk_count; i++) {
+        config->psks[i] = kt_psk_ref(b->psks[i]);
+    }
+    config->psk_count = b->psk_count;
+    config->psk_ke = b->psk_ke;
 }
 
 /* numbers */
@@ -306,7 +369,7 @@ static bool resumption_is_sane(const struct kt_builder *b)
 
     return r->tickets <= KT_TICKETS_MAX && r->ticket_seconds >= 1 && r->ticket_seconds <= KT_SESSION_SECONDS_MAX &&
            r->lineage_seconds >= 1 && r->lineage_seconds <= KT_SESSION_SECONDS_MAX &&
-           (b->role == KT_CLIENT || r->ring != NULL);
+           (b->role == KT_CLIENT || r->stateful || r->ring != NULL);
 }
 
 /* The ring's reference is taken with those of the credentials. */
@@ -376,11 +439,13 @@ static const struct kt_fault *fill(struct kt_builder *b, struct kt_config *confi
     KT_TRY(take_client_auth(b, config));
     KT_TRY(take_asks(b, config));
     KT_TRY(check_credentials(b, config));
+    KT_TRY(check_psks(b, config));
     KT_TRY(take_ranges(b, config));
     KT_TRY(check_resumption(b));
     KT_TRY(take_ticket_request(b, config));
     take_resumption(b, config);
     take_credentials(b, config);
+    take_psks(b, config);
     return NULL;
 }
 

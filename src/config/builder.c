@@ -70,6 +70,9 @@ void kt_builder_free(struct kt_builder *b)
     for (size_t i = 0; i < b->credential_count; i++) {
         kt_credential_unref(b->credentials[i]);
     }
+    for (size_t i = 0; i < b->psk_count; i++) {
+        kt_psk_unref(b->psks[i]);
+    }
     kt_ticket_ring_unref(b->resumption.ring);
     env = b->env;
     env.release(env.user, b->authorities, b->authorities_len);
@@ -321,6 +324,21 @@ const struct kt_fault *kt_builder_credential(struct kt_builder *b, struct kt_cre
     return NULL;
 }
 
+const struct kt_fault *kt_builder_psk(struct kt_builder *b, struct kt_psk *psk)
+{
+    if (psk == NULL || b->psk_count == KT_PSKS_MAX) {
+        kt_builder_blame(b, "psk", b->psk_count + 1);
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    b->psks[b->psk_count++] = kt_psk_ref(psk);
+    return NULL;
+}
+
+void kt_builder_danger_psk_ke(struct kt_builder *b, bool on)
+{
+    b->psk_ke = on;
+}
+
 void kt_builder_strict_names(struct kt_builder *b, bool strict)
 {
     b->strict_names = strict;
@@ -431,7 +449,8 @@ const struct kt_fault *kt_builder_chain_limit(struct kt_builder *b, size_t bytes
 
 const struct kt_fault *kt_builder_ask(struct kt_builder *b, enum kt_ask_kind kind)
 {
-    if (kind != KT_ASK_CHOOSE_CONFIG && kind != KT_ASK_CHOOSE_CREDENTIAL && kind != KT_ASK_RESUME) {
+    if (kind != KT_ASK_CHOOSE_CONFIG && kind != KT_ASK_CHOOSE_CREDENTIAL && kind != KT_ASK_RESUME &&
+        kind != KT_ASK_FIND_PSK) {
         kt_builder_blame(b, "ask", 0);
         KT_FAIL(USAGE_ARGUMENT);
     }

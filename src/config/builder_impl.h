@@ -40,6 +40,8 @@ struct kt_builder {
 
     struct kt_credential *credentials[KT_LIST_MAX];
     size_t credential_count;
+    struct kt_psk *psks[KT_PSKS_MAX];
+    size_t psk_count;
 
     struct kt_lifetime lifetime;
     size_t padding;
@@ -59,6 +61,7 @@ struct kt_builder {
     bool keylog;
     bool cookie;
     bool staple;
+    bool psk_ke;
     bool post_handshake_auth;
     bool sct;
     bool requests_tickets;

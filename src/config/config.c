@@ -43,6 +43,9 @@ void kt_config_unref(struct kt_config *config)
     for (size_t i = 0; i < config->credential_count; i++) {
         kt_credential_unref(config->credentials[i]);
     }
+    for (size_t i = 0; i < config->psk_count; i++) {
+        kt_psk_unref(config->psks[i]);
+    }
     kt_ticket_ring_unref(config->resumption.ring);
     env = config->env;
     env.release(env.user, block, block->len);

@@ -3,6 +3,8 @@
  */
 #include "conn/conn_impl.h"
 
+#include "hs/psk13.h"
+
 /* The handshake whose ask is open, or NULL: the first one, or an exchange after it. */
 static struct kt_hs *asking(const struct kt_conn *conn)
 {
@@ -101,6 +103,61 @@ const struct kt_fault *kt_answer_resume(struct kt_conn *conn, bool yes)
         KT_FAIL(USAGE_NOTHING_ASKED);
     }
     hs->work->answer_resume = yes;
+    return answered(conn, hs);
+}
+
+/* Whether the key goes by an identity that was shown, under any hash. */
+static bool is_shown(const struct kt_hs *hs, const struct kt_psk *psk)
+{
+    const struct kt_ask *ask = &hs->work->ask;
+    const struct kt_config *config = hs->config;
+
+    for (size_t i = 0; i < ask->u.find_psk.count; i++) {
+        for (size_t j = 0; j < config->suite_count; j++) {
+            if (kt_psk13_fits(psk, ask->u.find_psk.identities[i], config->suites[j]->hash)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+const struct kt_fault *kt_answer_psk(struct kt_conn *conn, struct kt_psk *psk)
+{
+    struct kt_hs *hs = asking_for(conn, KT_ASK_FIND_PSK);
+
+    if (hs == NULL) {
+        KT_FAIL(USAGE_NOTHING_ASKED);
+    }
+    if (psk != NULL && !is_shown(hs, psk)) {
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    hs->work->answer_psk = psk == NULL ? NULL : kt_psk_ref(psk);
+    return answered(conn, hs);
+}
+
+const struct kt_fault *kt_answer_session(struct kt_conn *conn, struct kt_session *session)
+{
+    struct kt_hs *hs = asking_for(conn, KT_ASK_FETCH_SESSION);
+
+    if (hs == NULL) {
+        KT_FAIL(USAGE_NOTHING_ASKED);
+    }
+    if (session != NULL && !kt_span_same(kt_session_facts(session).id, hs->work->ask.u.fetch.id)) {
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    hs->work->session = session == NULL ? NULL : kt_session_ref(session);
+    return answered(conn, hs);
+}
+
+const struct kt_fault *kt_answer_kept(struct kt_conn *conn, bool yes)
+{
+    struct kt_hs *hs = asking_for(conn, KT_ASK_KEEP_SESSIONS);
+
+    if (hs == NULL) {
+        KT_FAIL(USAGE_NOTHING_ASKED);
+    }
+    hs->work->answer_kept = yes;
     return answered(conn, hs);
 }
 

@@ -1,5 +1,7 @@
 #include "conn/conn_impl.h"
 
+#include "hs/resume.h"
+
 struct kt_facts kt_conn_facts(const struct kt_conn *conn)
 {
     const unsigned certificate = KT_PROOF_SIGNATURE | KT_PROOF_CHAIN;
@@ -15,7 +17,8 @@ struct kt_facts kt_conn_facts(const struct kt_conn *conn)
         .peer_scheme = hs->peer_scheme,
         .hello_retried = hs->retried,
         .resumed = hs->resumed,
-        .peer_authenticated = (proofs & certificate) == certificate || (proofs & KT_PROOF_ORIGIN) != 0,
+        .peer_authenticated = (proofs & certificate) == certificate || (proofs & (KT_PROOF_ORIGIN | KT_PROOF_PSK)) != 0,
+        .psk_identity = hs->psk != NULL ? hs->psk->identity : kt_span_of(NULL, 0),
         .post_handshake_auth = hs->post_auth != NULL,
         .server_name = kt_name_span(&hs->server_name),
         .alpn = kt_name_span(&hs->alpn),
@@ -27,6 +30,29 @@ struct kt_facts kt_conn_facts(const struct kt_conn *conn)
         .record_limit_receiving = (uint16_t)conn->rx.content_max,
         .handshake_ms = conn->handshake_ms,
     };
+}
+
+struct kt_session_facts kt_conn_session_facts(const struct kt_conn *conn)
+{
+    const struct kt_hs *hs = &conn->hs;
+    const struct kt_origin *origin = &hs->origin;
+    struct kt_session_facts facts = {.role = hs->config->role};
+
+    if (!kt_conn_is_connected(conn) || !kt_resume_makes_sessions(hs)) {
+        return facts;
+    }
+    facts.id = kt_span_of(hs->resumed_id, hs->resumed ? sizeof hs->resumed_id : 0);
+    facts.version = hs->version;
+    facts.suite = hs->suite->id;
+    facts.server_name = kt_name_span(&hs->server_name);
+    facts.alpn = kt_name_span(&hs->alpn);
+    facts.peer_authenticated = origin->authenticated;
+    facts.peer_sha256 = kt_span_of(origin->peer, origin->has_peer ? sizeof origin->peer : 0);
+    facts.lineage = kt_span_of(origin->lineage, sizeof origin->lineage);
+    facts.generation = hs->config->resumption.generation;
+    facts.full_handshake_at = facts.issued_at = origin->born;
+    facts.lineage_ends_at = facts.expires_at = origin->end;
+    return facts;
 }
 
 struct kt_epoch_info kt_conn_epoch(const struct kt_conn *conn, enum kt_direction direction)

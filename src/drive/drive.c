@@ -403,6 +403,11 @@ static const struct kt_fault *hand_over(const struct kt_drive *d, const struct k
     return fault == NULL ? NULL : kt_answer_refuse(d->conn, fault);
 }
 
+static bool is_about_sessions(enum kt_ask_kind kind)
+{
+    return kind == KT_ASK_RESUME || kind == KT_ASK_FETCH_SESSION || kind == KT_ASK_KEEP_SESSIONS;
+}
+
 static const struct kt_fault *answer_one(struct kt_drive *d, const struct kt_ask *ask)
 {
     bool own_check = d->options.danger_accept_any || d->options.trust != NULL || d->options.answer == NULL;
@@ -410,10 +415,11 @@ static const struct kt_fault *answer_one(struct kt_drive *d, const struct kt_ask
     if (ask->kind == KT_ASK_SIGN) {
         return sign(d, ask);
     }
-    if (ask->kind == KT_ASK_RESUME && (d->options.store != NULL || d->options.answer == NULL)) {
-        return kt_answer_resume(d->conn,
-                                d->options.store != NULL &&
-                                    kt_store_admit(d->options.store, ask->u.resume.session, ask->u.resume.now));
+    if (is_about_sessions(ask->kind) && (d->options.store != NULL || d->options.answer == NULL)) {
+        return kt_store_answer(d->options.store, d->conn);
+    }
+    if (ask->kind == KT_ASK_FIND_PSK && d->options.answer == NULL) {
+        return kt_answer_psk(d->conn, NULL);
     }
     if (ask->kind == KT_ASK_VERIFY && own_check) {
         return verify(d, ask);

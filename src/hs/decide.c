@@ -1,6 +1,8 @@
 #include "hs/decide.h"
 
 #include "crypto/cert_issuer.h"
+#include "hs/psk13.h"
+#include "wire/psk_offers.h"
 #include "wire/reader.h"
 
 const struct kt_fault *kt_decide_version(const struct kt_config *config, const struct kt_client_hello *hello,
@@ -96,15 +98,67 @@ static const struct kt_fault *decide_alpn(const struct kt_config *config, const 
     KT_FAIL(ALPN_NONE_IN_COMMON);
 }
 
-/* RFC 9846 section 9.2 for a handshake with certificates, and section 4.2.2 for the compression methods. */
-static const struct kt_fault *check_mandatory(const struct kt_client_hello *hello)
+/* The key of the configuration, or the one asked for, that goes by this identity. */
+static struct kt_psk *psk_for(const struct kt_config *config, struct kt_psk *asked, struct kt_span identity,
+                              const struct kt_hash *hash)
 {
-    const uint32_t needed = KT_EXT_BIT(SUPPORTED_GROUPS) | KT_EXT_BIT(KEY_SHARE) | KT_EXT_BIT(SIGNATURE_ALGORITHMS);
+    for (size_t i = 0; i < config->psk_count; i++) {
+        if (kt_psk13_fits(config->psks[i], identity, hash)) {
+            return config->psks[i];
+        }
+    }
+    return asked != NULL && kt_psk13_fits(asked, identity, hash) ? asked : NULL;
+}
 
+static bool decide_psk_of(const struct kt_config *config, const struct kt_client_hello *hello, struct kt_psk *asked,
+                          const struct kt_suite *suite, struct kt_choice *choice)
+{
+    struct kt_psk_offers offers = kt_psk_offers_of(hello);
+    struct kt_psk_offered offered;
+
+    for (uint16_t i = 0; i < KT_PSK_LOOKS && kt_psk_offers_next(&offers, &offered); i++) {
+        choice->psk = psk_for(config, asked, offered.identity, suite->hash);
+        if (choice->psk != NULL) {
+            choice->psk_index = i;
+            choice->suite = suite;
+            return true;
+        }
+    }
+    return false;
+}
+
+void kt_decide_psk(const struct kt_config *config, const struct kt_client_hello *hello, struct kt_psk *asked,
+                   struct kt_choice *choice)
+{
+    bool found = false;
+
+    choice->psk = NULL;
+    for (size_t i = 0; !found && i < config->suite_count && kt_psk13_is_offered(config, hello); i++) {
+        found = kt_id_list_has(hello->suites, config->suites[i]->id) &&
+                decide_psk_of(config, hello, asked, config->suites[i], choice);
+    }
+    /* A fresh exchange wherever the client can. */
+    choice->no_exchange = found && !kt_psk_mode_listed(hello->psk_modes, KT_PSK_DHE_KE);
+}
+
+/* What must be there for a key exchange, and what for certificates (RFC 9846 section 9.2). Schemes are needed only
+ * when a certificate is to be shown, which s13_choose finds out. */
+static bool has_mandatory(const struct kt_client_hello *hello, const struct kt_choice *choice)
+{
+    const uint32_t exchange = KT_EXT_BIT(SUPPORTED_GROUPS) | KT_EXT_BIT(KEY_SHARE);
+    const uint32_t schemes = (hello->seen & KT_EXT_BIT(PRE_SHARED_KEY)) != 0 ? 0 : KT_EXT_BIT(SIGNATURE_ALGORITHMS);
+    uint32_t has = hello->seen & (exchange | schemes);
+
+    return has == (exchange | schemes) || (choice->no_exchange && has == 0);
+}
+
+/* And section 4.2.2 for the compression methods. */
+static const struct kt_fault *check_mandatory(const struct kt_client_hello *hello, const struct kt_choice *choice)
+{
     if (hello->compression.len != 1 || hello->compression.p[0] != 0) {
         KT_FAIL(COMPRESSION_NOT_NULL);
     }
-    if ((hello->seen & needed) != needed) {
+    if (!has_mandatory(hello, choice)) {
         KT_FAIL(EXTENSION_MISSING);
     }
     /* Sessions without a word on how to use them (section 4.3.9). */
@@ -115,15 +169,20 @@ static const struct kt_fault *check_mandatory(const struct kt_client_hello *hell
 }
 
 const struct kt_fault *kt_decide_server13(const struct kt_config *config, const struct kt_client_hello *hello,
-                                          struct kt_choice *choice)
+                                          struct kt_psk *asked, struct kt_choice *choice)
 {
     *choice = (struct kt_choice){0};
-    KT_TRY(check_mandatory(hello));
-    choice->suite = decide_suite(config, hello);
+    kt_decide_psk(config, hello, asked, choice);
+    KT_TRY(check_mandatory(hello, choice));
+    if (choice->psk == NULL) {
+        choice->suite = decide_suite(config, hello);
+    }
     if (choice->suite == NULL) {
         KT_FAIL(SUITE_NONE_IN_COMMON);
     }
-    KT_TRY(decide_group(config, hello, choice));
+    if (!choice->no_exchange) {
+        KT_TRY(decide_group(config, hello, choice));
+    }
     return decide_alpn(config, hello, choice);
 }
 
@@ -283,8 +342,8 @@ bool kt_hello_unchanged(const struct kt_client_hello *first, const struct kt_cli
            ((first->seen ^ second->seen) & ~free_to_change) == 0 &&
            kt_span_same(first->server_name, second->server_name) && same_list(first->groups, second->groups) &&
            same_list(first->schemes, second->schemes) && same_list(first->cert_schemes, second->cert_schemes) &&
-           same_list(first->versions, second->versions) && kt_span_same(first->alpn, second->alpn) &&
-           first->record_size_limit == second->record_size_limit &&
+           same_list(first->versions, second->versions) && kt_span_same(first->psk_modes, second->psk_modes) &&
+           kt_span_same(first->alpn, second->alpn) && first->record_size_limit == second->record_size_limit &&
            first->max_fragment_length == second->max_fragment_length && first->tickets_new == second->tickets_new &&
            first->tickets_resumed == second->tickets_resumed;
 }

@@ -12,9 +12,15 @@ KT_MUST_USE const struct kt_fault *kt_decide_version(const struct kt_config *con
                                                      const struct kt_client_hello *hello, uint16_t *version);
 
 /* All of TLS 1.3 that does not need the application: suite, group and share, ALPN. Checks what RFC 9846 section 9.2
- * demands of the hello. The credential is a decision of its own, for it may be an ask. */
+ * demands of the hello; `asked` as below. The credential is a decision of its own, for it may be an ask. */
 KT_MUST_USE const struct kt_fault *kt_decide_server13(const struct kt_config *config,
-                                                      const struct kt_client_hello *hello, struct kt_choice *choice);
+                                                      const struct kt_client_hello *hello, struct kt_psk *asked,
+                                                      struct kt_choice *choice);
+
+/* The first suite for which an external key fits that the hello offers in a mode of ours, with that key: of the
+ * configuration, or `asked` (may be NULL). Without one only choice->psk is written, NULL. */
+void kt_decide_psk(const struct kt_config *config, const struct kt_client_hello *hello, struct kt_psk *asked,
+                   struct kt_choice *choice);
 
 /* The first scheme of the credential's that both sides allow; 0: none. */
 uint16_t kt_decide_scheme(const struct kt_config *config, const struct kt_credential *credential,

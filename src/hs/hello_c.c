@@ -4,6 +4,7 @@
  */
 #include "hs/auth13.h"
 #include "hs/limit13.h"
+#include "hs/offer13.h"
 #include "hs/resume.h"
 
 /* Bytes of a ClientHello beside key shares, cookie and ALPN: generous, checked by the writer. */
@@ -186,12 +187,11 @@ static const struct kt_fault *write_hello(struct kt_hs *hs)
 {
     const struct kt_client_hello *hello = &hs->work->hello;
 
-    KT_TRY(kt_resume_offer(hs));
+    KT_TRY(kt_offer13_write(hs));
     KT_TRY(kt_hs_writer(hs, HELLO_ROOM + hello->key_shares.len + hello->cookie.len + hello->alpn.len +
-                                hello->psk_identities.len));
+                                hello->psk_identities.len + hello->psk_binders.len));
     kt_client_hello_encode(&hs->work->out, hello);
-    kt_resume_bind(hs);
-    return NULL;
+    return kt_offer13_bind(hs);
 }
 
 static const struct kt_fault *c_send_client_hello(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
@@ -340,16 +340,23 @@ static const struct kt_fault *take_retry(struct kt_hs *hs, const struct kt_serve
 static const struct kt_fault *take_resumption(struct kt_hs *hs, const struct kt_server_hello *hello)
 {
     if ((hello->seen & KT_EXT_BIT(PRE_SHARED_KEY)) != 0) {
-        return kt_resume_accept(hs, hello->psk_index);
+        return kt_offer13_accept(hs, hello->psk_index);
     }
     kt_resume_forget(hs);
     return NULL;
 }
 
 /* The shared secret, from the server's share and the key pair we offered for its group. */
-static const struct kt_fault *finish_exchange(struct kt_hs *hs, const struct kt_key_share *share,
+static const struct kt_fault *finish_exchange(struct kt_hs *hs, const struct kt_server_hello *hello,
                                               struct kt_secret *shared)
 {
+    const struct kt_key_share *share = &hello->key_share;
+
+    if ((hello->seen & KT_EXT_BIT(KEY_SHARE)) == 0) {
+        hs->group = NULL;
+        kt_auth13_no_exchange(hs, shared);
+        return NULL;
+    }
     for (size_t i = 0; i < hs->work->share_count; i++) {
         const struct kt_offered_share *offered = &hs->work->shares[i];
 
@@ -379,15 +386,17 @@ static const struct kt_fault *take_server_hello(struct kt_hs *hs, const struct k
     struct kt_secret shared = {0};
     const struct kt_fault *fault;
 
-    if ((hello->seen & KT_EXT_BIT(KEY_SHARE)) == 0) {
+    KT_TRY(take_resumption(hs, hello));
+    /* Missing input is never replaced by zeros (field survey, CVE-2026-3230), unless that was asked for: then with an
+     * external key only. */
+    if ((hello->seen & KT_EXT_BIT(KEY_SHARE)) == 0 && !(hs->config->psk_ke && hs->psk != NULL)) {
         KT_FAIL(KEY_SHARE_MISSING);
     }
-    KT_TRY(take_resumption(hs, hello));
     if (!hs->retried) {
         kt_transcript_begin(&hs->work->transcript, hs->suite->hash);
     }
     kt_transcript_add(&hs->work->transcript, whole);
-    fault = finish_exchange(hs, &hello->key_share, &shared);
+    fault = finish_exchange(hs, hello, &shared);
     if (fault == NULL) {
         fault = kt_auth13_handshake_secrets(hs, kt_secret_span(&shared));
     }

@@ -20,7 +20,11 @@ void kt_hs_end(struct kt_hs *hs)
 {
     if (hs->work != NULL) {
         kt_credential_unref(hs->work->answer_credential);
+        kt_psk_unref(hs->work->answer_psk);
         kt_session_unref(hs->work->session);
+        for (size_t i = 0; i < hs->work->kept_count; i++) {
+            kt_session_unref(hs->work->kept[i]);
+        }
         hs->work = NULL;
         kt_arena_free(&hs->arena);
     }
@@ -39,6 +43,8 @@ void kt_hs_abandon(struct kt_hs *hs)
 void kt_hs_free(struct kt_hs *hs)
 {
     kt_hs_abandon(hs);
+    kt_psk_unref(hs->psk);
+    hs->psk = NULL;
     kt_secret_wipe(&hs->exporter_secret);
     kt_secret_wipe(&hs->resumption_secret);
 }

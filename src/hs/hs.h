@@ -21,6 +21,7 @@ enum kt_proof {
     KT_PROOF_FINISHED = 4,  /* Finished: it saw the same handshake */
     KT_PROOF_RESUMED = 8,   /* it holds the secret of a session that the gate let pass, with all that proves */
     KT_PROOF_ORIGIN = 16,   /* and that session began with the first two */
+    KT_PROOF_PSK = 32,      /* it holds an external pre-shared key */
 };
 
 /* A name of at most 255 bytes by value. */
@@ -42,12 +43,21 @@ struct kt_choice {
     struct kt_span alpn;       /* empty: none */
     struct kt_credential *credential;
     uint16_t scheme;
+    struct kt_psk *psk; /* external, to be proven by its binder; NULL: none fits */
+    uint16_t psk_index; /* of its identity in the hello */
+    bool no_exchange;   /* psk_ke: neither group nor share */
 };
 
 /* An offered key share of ours, until the server has chosen. */
 struct kt_offered_share {
     const struct kt_group *group;
     struct kt_kex *kex;
+};
+
+/* One entry of pre_shared_key, in a client. */
+struct kt_psk_offer {
+    struct kt_psk *psk; /* NULL: the session */
+    const struct kt_hash *hash;
 };
 
 /* The part that dies with the handshake; lives in its arena. */
@@ -72,8 +82,14 @@ struct kt_hs_work {
 
     /* Resumption: the session offered (client) or found (server); holds a reference. */
     struct kt_session *session;
-    uint8_t binder_hash[KT_HASH_MAX]; /* server: what the binders of the hello sign */
-    uint16_t psk_index;               /* server: of the session in the hello */
+    uint8_t binder_hash[KT_HASH_MAX];              /* server: what the binders of the hello sign */
+    uint16_t psk_index;                            /* server: of the session or the key in the hello */
+    struct kt_psk_offer offers[KT_PSK_OFFERS_MAX]; /* client: in the order of the hello */
+    size_t offer_count;
+    struct kt_secret psk_room;               /* of an external key that was imported */
+    struct kt_span psk;                      /* the external key in use, in psk_room or in hs->psk */
+    struct kt_session *kept[KT_TICKETS_MAX]; /* server: those that tickets will be handles of; each holds a reference */
+    size_t kept_count;
 
     /* CertificateRequest: the client's view of the server's, and whether we sent one. */
     bool certificate_asked;
@@ -89,7 +105,9 @@ struct kt_hs_work {
     struct kt_ask ask; /* kind NONE: nothing is asked */
     bool answered;
     bool answer_resume;
+    bool answer_kept;
     struct kt_credential *answer_credential; /* holds a reference */
+    struct kt_psk *answer_psk;               /* likewise */
     uint8_t signature[KT_SIGNATURE_MAX];
     size_t signature_len;
     uint8_t signed_content[64 + 34 + KT_HASH_MAX];
@@ -117,6 +135,7 @@ struct kt_hs {
     _Atomic(uint16_t) peer_scheme;
     bool retried;
     bool resumed;
+    struct kt_psk *psk;       /* external, that stands for certificates; holds a reference; NULL: none */
     bool peer_stapled;        /* the peer's certificate came with an OCSP response */
     uint16_t peer_scts;       /* and with so many timestamps */
     bool tickets_told;        /* client: the server said how many tickets will come */
@@ -129,7 +148,8 @@ struct kt_hs {
 
     /* Of the sessions to come; filled when the configuration resumes. */
     struct kt_origin origin;
-    struct kt_secret resumption_secret; /* server: until no more tickets can be issued */
+    uint8_t resumed_id[KT_SESSION_ID_LEN]; /* of the session that was resumed */
+    struct kt_secret resumption_secret;    /* server: until no more tickets can be issued */
     uint16_t tickets_sent;
     uint32_t asks; /* put until now, by exchanges, too */
 };
@@ -146,6 +166,12 @@ void kt_hs_free(struct kt_hs *hs);
 static inline bool kt_hs_is_connected(const struct kt_hs *hs)
 {
     return kt_state_kind(hs->state) == KT_STATE_IS_REST;
+}
+
+/* A session or an external key stands for certificates. */
+static inline bool kt_hs_has_psk(const struct kt_hs *hs)
+{
+    return hs->resumed || hs->psk != NULL;
 }
 
 /* True when an ask is open and not answered yet. */

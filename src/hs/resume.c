@@ -5,9 +5,7 @@
 
 #include "keys/hkdf.h"
 #include "session/ticket_ring.h"
-#include "wire/reader.h"
-
-enum { PSK_DHE_KE = 1, BINDER_LEN_BYTES = 3 /* of the list and of its one entry */ };
+#include "wire/psk_offers.h"
 
 static int64_t wall_now(const struct kt_hs *hs)
 {
@@ -59,7 +57,7 @@ static struct kt_span secret_of(const struct kt_session *session)
 
 struct kt_span kt_resume_psk(const struct kt_hs *hs)
 {
-    return hs->resumed ? secret_of(hs->work->session) : kt_span_of(NULL, 0);
+    return hs->resumed ? secret_of(hs->work->session) : hs->work->psk;
 }
 
 static void drop_session(struct kt_hs *hs)
@@ -74,6 +72,9 @@ static void resume(struct kt_hs *hs)
     hs->resumed = true;
     hs->origin = hs->work->session->data.origin;
     hs->proofs |= hs->origin.authenticated ? KT_PROOF_RESUMED | KT_PROOF_ORIGIN : KT_PROOF_RESUMED;
+    kt_copy(hs->resumed_id, hs->work->session->data.id, sizeof hs->resumed_id);
+    hs->end_point_len = hs->origin.end_point_len;
+    kt_copy(hs->end_point, hs->origin.end_point, hs->origin.end_point_len);
 }
 
 /* client: offering */
@@ -132,48 +133,22 @@ static bool hash_is_right(const struct kt_hs *hs)
            hs->work->session->data.secret.len == suite->hash->len;
 }
 
-/* The age in the ticket's disguise (section 4.3.11.1). */
-static uint32_t disguised_age(const struct kt_session_data *session, int64_t now)
+uint32_t kt_resume_disguised_age(const struct kt_hs *hs)
 {
+    const struct kt_session_data *session = &hs->work->session->data;
+    int64_t now = wall_now(hs);
     uint64_t age_ms = now > session->issued ? (uint64_t)(now - session->issued) * 1000 : 0;
 
     return (uint32_t)age_ms + session->age_add;
 }
 
-static const struct kt_fault *write_identity(struct kt_hs *hs, const struct kt_session_data *session)
+const struct kt_fault *kt_resume_offered(struct kt_hs *hs, const struct kt_hash **hash)
 {
-    size_t hash_len = session->secret.len;
-    size_t len = 2 + session->ticket.len + 4 + 1 + hash_len;
-    uint8_t *room = kt_arena_take(&hs->arena, len);
-    struct kt_client_hello *hello = &hs->work->hello;
-    struct kt_writer w = kt_writer_over(room, len);
-
-    if (room == NULL) {
-        KT_FAIL(MEMORY_SPENT);
-    }
-    kt_put_vec(&w, 2, session->ticket);
-    kt_put_u32(&w, disguised_age(session, wall_now(hs)));
-    hello->psk_identities = kt_writer_span(&w);
-    kt_put_u8(&w, (uint8_t)hash_len);
-    (void)kt_writer_room(&w, hash_len); /* the binder, when the hello is written */
-    hello->psk_binders = kt_span_of(room + hello->psk_identities.len, w.len - hello->psk_identities.len);
-    hello->seen |= KT_EXT_BIT(PRE_SHARED_KEY);
-    return NULL;
-}
-
-const struct kt_fault *kt_resume_offer(struct kt_hs *hs)
-{
-    static const uint8_t modes[] = {PSK_DHE_KE};
-    struct kt_hs_work *work = hs->work;
+    const struct kt_session *session = hs->work->session;
     bool allowed = false;
 
-    work->hello.seen &= ~KT_EXT_BIT(PRE_SHARED_KEY);
-    if (!hs->config->resumes) {
-        return NULL;
-    }
-    work->hello.psk_modes = kt_span_of(modes, sizeof modes);
-    work->hello.seen |= KT_EXT_BIT(PSK_KEY_EXCHANGE_MODES);
-    if (work->session == NULL || work->session->data.ticket.len == 0) {
+    *hash = NULL;
+    if (!hs->config->resumes || session == NULL || session->data.ticket.len == 0) {
         return NULL;
     }
     KT_TRY(client_gate(hs, &allowed));
@@ -181,51 +156,7 @@ const struct kt_fault *kt_resume_offer(struct kt_hs *hs)
         drop_session(hs);
         return NULL;
     }
-    return write_identity(hs, &work->session->data);
-}
-
-/* What the binder signs: all before the binders, behind what was hashed before this hello. */
-static void hash_partial(const struct kt_hs *hs, const struct kt_hash *hash, struct kt_span partial, uint8_t *out)
-{
-    struct kt_transcript first = {.hash = NULL};
-
-    if (hs->retried) {
-        kt_transcript_hash_with(&hs->work->transcript, partial, out);
-        return;
-    }
-    kt_transcript_begin(&first, hash);
-    kt_transcript_hash_with(&first, partial, out);
-}
-
-void kt_resume_bind(struct kt_hs *hs)
-{
-    struct kt_writer *out = &hs->work->out;
-    const struct kt_session *session = hs->work->session;
-    const struct kt_hash *hash;
-    uint8_t digest[KT_HASH_MAX];
-    size_t covered;
-
-    if ((hs->work->hello.seen & KT_EXT_BIT(PRE_SHARED_KEY)) == 0 || !kt_writer_finish(out)) {
-        return;
-    }
-    hash = kt_crypto_suite(hs->config->crypto, session->data.suite)->hash;
-    covered = out->len - (size_t)BINDER_LEN_BYTES - hash->len;
-    hash_partial(hs, hash, kt_span_of(out->buf, covered), digest);
-    kt_psk_binder(hash, secret_of(session), KT_SPAN_TEXT("res binder"), kt_span_of(digest, hash->len),
-                  out->buf + out->len - hash->len);
-}
-
-const struct kt_fault *kt_resume_accept(struct kt_hs *hs, uint16_t index)
-{
-    const struct kt_suite *suite = kt_crypto_suite(hs->config->crypto, hs->work->session->data.suite);
-
-    if (index != 0) {
-        KT_FAIL(PSK_INDEX_WRONG);
-    }
-    if (suite->hash != hs->suite->hash) {
-        KT_FAIL(PSK_HASH_WRONG);
-    }
-    resume(hs);
+    *hash = kt_crypto_suite(hs->config->crypto, session->data.suite)->hash;
     return NULL;
 }
 
@@ -245,23 +176,13 @@ void kt_resume_request_tickets(const struct kt_config *config, struct kt_client_
 
 /* server: finding */
 
-static bool lists_mode(struct kt_span modes, uint8_t mode)
-{
-    for (size_t i = 0; i < modes.len; i++) {
-        if (modes.p[i] == mode) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Disabled means not looked at (field survey, CVE-2014-7189). */
 bool kt_resume_is_offered(const struct kt_hs *hs)
 {
     const struct kt_client_hello *hello = &hs->work->hello;
 
     return hs->config->resumes && (hello->seen & KT_EXT_BIT(PRE_SHARED_KEY)) != 0 &&
-           lists_mode(hello->psk_modes, PSK_DHE_KE);
+           kt_psk_mode_listed(hello->psk_modes, KT_PSK_DHE_KE);
 }
 
 void kt_resume_hash_hello(struct kt_hs *hs, const struct kt_client_hello *hello, struct kt_span message)
@@ -305,27 +226,15 @@ static const struct kt_fault *check_binder(const struct kt_hs *hs, const struct 
     return NULL;
 }
 
-/* One identity of the hello with its binder. */
-struct offer {
-    struct kt_span ticket;
-    uint32_t disguised_age;
-    struct kt_span binder;
-};
-
-static bool next_offer(struct kt_reader *identities, struct kt_reader *binders, struct offer *out)
-{
-    return kt_reader_vec16(identities, &out->ticket) && kt_reader_u32(identities, &out->disguised_age) &&
-           kt_reader_vec8(binders, &out->binder);
-}
-
 /* What does not open or does not pass is passed over; what passes must be proven (section 4.3.11). */
-static const struct kt_fault *try_offer(struct kt_hs *hs, const struct offer *offer, const uint8_t *policy)
+static const struct kt_fault *try_offer(struct kt_hs *hs, const struct kt_psk_offered *offer, const uint8_t *policy)
 {
     const struct kt_config *config = hs->config;
     const struct kt_fault *fault = NULL;
     struct kt_session_data session;
 
-    if (!kt_session_unseal(config->crypto, config->resumption.ring, offer->ticket, &session)) {
+    if (config->resumption.ring == NULL ||
+        !kt_session_unseal(config->crypto, config->resumption.ring, offer->identity, &session)) {
         return NULL;
     }
     if (server_gate(hs, &session, policy, offer->disguised_age) == KT_REFUSAL_NONE) {
@@ -356,22 +265,69 @@ void kt_resume_begin(struct kt_hs *hs)
     resume(hs);
 }
 
-const struct kt_fault *kt_resume_find(struct kt_hs *hs)
+static const struct kt_fault *find_ticket(struct kt_hs *hs, const uint8_t *policy)
 {
-    struct kt_reader identities = kt_reader_over(hs->work->hello.psk_identities);
-    struct kt_reader binders = kt_reader_over(hs->work->hello.psk_binders);
-    uint8_t policy[KT_DIGEST_LEN];
-    struct offer offer;
+    struct kt_psk_offers offers = kt_psk_offers_of(&hs->work->hello);
+    struct kt_psk_offered offered;
 
-    KT_TRY(policy_digest(hs, policy));
-    for (uint16_t i = 0; i < KT_PSK_TRIES && next_offer(&identities, &binders, &offer); i++) {
-        KT_TRY(try_offer(hs, &offer, policy));
+    for (uint16_t i = 0; i < KT_PSK_TRIES && kt_psk_offers_next(&offers, &offered); i++) {
+        KT_TRY(try_offer(hs, &offered, policy));
         if (hs->work->session != NULL) {
             hs->work->psk_index = i;
             return NULL;
         }
     }
     return NULL;
+}
+
+/* The first identity that has the length of a handle. */
+static bool find_handle(const struct kt_hs *hs, struct kt_psk_offered *offered, uint16_t *index)
+{
+    struct kt_psk_offers offers = kt_psk_offers_of(&hs->work->hello);
+
+    for (*index = 0; *index < KT_PSK_TRIES && kt_psk_offers_next(&offers, offered); ++*index) {
+        if (offered->identity.len == KT_SESSION_ID_LEN) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool kt_resume_fetch(struct kt_hs *hs)
+{
+    struct kt_ask ask = {.kind = KT_ASK_FETCH_SESSION};
+    struct kt_psk_offered offered;
+    uint16_t index;
+
+    if (!hs->config->resumption.stateful || !kt_resume_is_offered(hs) || !find_handle(hs, &offered, &index)) {
+        return false;
+    }
+    ask.u.fetch.id = offered.identity;
+    ask.u.fetch.now = wall_now(hs);
+    kt_hs_ask(hs, &ask);
+    return true;
+}
+
+/* The same gate and the same proof as for a session out of a ticket. */
+static const struct kt_fault *judge_fetched(struct kt_hs *hs, const uint8_t *policy)
+{
+    const struct kt_session_data *session = &hs->work->session->data;
+    struct kt_psk_offered offered;
+
+    if (!find_handle(hs, &offered, &hs->work->psk_index) ||
+        server_gate(hs, session, policy, offered.disguised_age) != KT_REFUSAL_NONE) {
+        drop_session(hs);
+        return NULL;
+    }
+    return check_binder(hs, session, offered.binder);
+}
+
+const struct kt_fault *kt_resume_find(struct kt_hs *hs)
+{
+    uint8_t policy[KT_DIGEST_LEN];
+
+    KT_TRY(policy_digest(hs, policy));
+    return hs->work->session != NULL ? judge_fetched(hs, policy) : find_ticket(hs, policy);
 }
 
 /* after the handshake */
@@ -398,25 +354,37 @@ static const struct kt_fault *begin_lineage(struct kt_hs *hs)
 
     *origin = (struct kt_origin){.born = wall_now(hs)};
     origin->end = origin->born + hs->config->resumption.lineage_seconds;
+    origin->end_point_len = hs->end_point_len;
+    kt_copy(origin->end_point, hs->end_point, hs->end_point_len);
     kt_resume_identify(hs, origin);
     return kt_hs_random(hs, origin->lineage, sizeof origin->lineage);
+}
+
+/* Who has an external key needs no ticket, and a ticket would outlive the key's withdrawal (ADR 13). */
+bool kt_resume_makes_sessions(const struct kt_hs *hs)
+{
+    return hs->config->resumes && hs->psk == NULL;
 }
 
 /* Tickets are useless to a client that does not resume by psk_dhe_ke (section 4.3.9). */
 static bool has_use_for_tickets(const struct kt_hs *hs)
 {
-    return hs->config->role == KT_CLIENT || lists_mode(hs->work->hello.psk_modes, PSK_DHE_KE);
+    return hs->config->role == KT_CLIENT || kt_psk_mode_listed(hs->work->hello.psk_modes, KT_PSK_DHE_KE);
 }
 
 const struct kt_fault *kt_resume_prepare(struct kt_hs *hs)
 {
     uint8_t hash[KT_HASH_MAX];
 
-    if (!hs->config->resumes || !has_use_for_tickets(hs)) {
+    if (!kt_resume_makes_sessions(hs)) {
         return NULL;
     }
+    /* Also of a client that takes no tickets: its connection can be revoked all the same. */
     if (!hs->resumed) {
         KT_TRY(begin_lineage(hs));
+    }
+    if (!has_use_for_tickets(hs)) {
+        return NULL;
     }
     kt_transcript_hash(&hs->work->transcript, hash);
     return kt_schedule13_derive(&hs->work->schedule, KT_STAGE_MAIN, KT_SPAN_TEXT("res master"),
@@ -442,7 +410,7 @@ uint32_t kt_resume_ticket_seconds(const struct kt_hs *hs)
 unsigned kt_resume_ticket_count(const struct kt_hs *hs)
 {
     const struct kt_client_hello *hello = &hs->work->hello;
-    unsigned most = hs->config->resumes && has_use_for_tickets(hs) ? hs->config->resumption.tickets : 0;
+    unsigned most = kt_resume_makes_sessions(hs) && has_use_for_tickets(hs) ? hs->config->resumption.tickets : 0;
     unsigned wanted = hs->resumed ? hello->tickets_resumed : hello->tickets_new;
 
     return (hello->seen & KT_EXT_BIT(TICKET_REQUEST)) != 0 && wanted < most ? wanted : most;
@@ -480,25 +448,82 @@ static const struct kt_fault *describe(const struct kt_hs *hs, struct kt_span no
     return policy_digest(hs, out->policy);
 }
 
-static const struct kt_fault *seal_ticket(struct kt_hs *hs, struct kt_span nonce, uint32_t seconds,
-                                          struct kt_new_session_ticket *message, struct kt_writer *ticket)
+/* The session of the ticket with this number, with what only its issuer decides. */
+static const struct kt_fault *make_session(const struct kt_hs *hs, size_t number, uint32_t seconds,
+                                           struct kt_session_data *out)
+{
+    const uint8_t nonce[] = {(uint8_t)(number >> 8), (uint8_t)number};
+    uint8_t age_add[4] = {0};
+    struct kt_reader r = kt_reader_over(kt_span_of(age_add, sizeof age_add));
+
+    KT_TRY(kt_hs_random(hs, age_add, sizeof age_add));
+    KT_TRY(describe(hs, kt_span_of(nonce, sizeof nonce), out));
+    if (!kt_reader_u32(&r, &out->age_add)) {
+        KT_FAIL(BUFFER_TOO_SMALL);
+    }
+    out->lifetime = seconds;
+    return NULL;
+}
+
+static const struct kt_fault *seal_ticket(const struct kt_hs *hs, uint32_t seconds, uint32_t *age_add,
+                                          struct kt_writer *ticket)
 {
     const struct kt_config *config = hs->config;
     struct kt_session_data session;
-    uint8_t age_add[4];
-    const struct kt_fault *fault = kt_hs_random(hs, age_add, sizeof age_add);
-    struct kt_reader r = kt_reader_over(kt_span_of(age_add, sizeof age_add));
+    const struct kt_fault *fault = make_session(hs, hs->tickets_sent, seconds, &session);
 
     if (fault == NULL) {
-        fault = describe(hs, nonce, &session);
-    }
-    if (fault == NULL && kt_reader_u32(&r, &message->age_add)) {
-        session.lifetime = seconds;
-        session.age_add = message->age_add;
+        *age_add = session.age_add;
         fault = kt_session_seal(config->crypto, &config->env, config->resumption.ring, &session, ticket);
     }
     kt_wipe(&session, sizeof session);
     return fault;
+}
+
+static const struct kt_fault *keep_one(struct kt_hs *hs, uint32_t seconds)
+{
+    struct kt_hs_work *work = hs->work;
+    struct kt_session_data session;
+    const struct kt_fault *fault = make_session(hs, work->kept_count, seconds, &session);
+
+    if (fault == NULL) {
+        fault = kt_session_new(&hs->config->env, &session, &work->kept[work->kept_count]);
+    }
+    if (fault == NULL) {
+        work->kept_count++;
+    }
+    kt_wipe(&session, sizeof session);
+    return fault;
+}
+
+const struct kt_fault *kt_resume_ask_keep(struct kt_hs *hs)
+{
+    struct kt_ask ask = {.kind = KT_ASK_KEEP_SESSIONS};
+    uint32_t seconds = kt_resume_ticket_seconds(hs);
+
+    while (hs->work->kept_count < kt_resume_ticket_count(hs)) {
+        KT_TRY(keep_one(hs, seconds));
+    }
+    ask.u.keep.sessions = hs->work->kept;
+    ask.u.keep.count = hs->work->kept_count;
+    ask.u.keep.now = wall_now(hs);
+    kt_hs_ask(hs, &ask);
+    return NULL;
+}
+
+/* What stands in the ticket: a handle, or the session sealed. */
+static const struct kt_fault *fill_ticket(const struct kt_hs *hs, struct kt_new_session_ticket *message,
+                                          struct kt_writer *ticket)
+{
+    const struct kt_session_data *kept;
+
+    if (!hs->config->resumption.stateful) {
+        return seal_ticket(hs, message->lifetime_seconds, &message->age_add, ticket);
+    }
+    kept = &hs->work->kept[hs->tickets_sent]->data;
+    message->age_add = kept->age_add;
+    kt_put_bytes(ticket, kt_span_of(kept->id, sizeof kept->id));
+    return NULL;
 }
 
 /* The next ticket into `room`; its number makes its nonce, and with it its secret, one of a kind. */
@@ -510,7 +535,7 @@ static const struct kt_fault *make_ticket(struct kt_hs *hs, uint32_t seconds, ui
     nonce[0] = (uint8_t)(hs->tickets_sent >> 8);
     nonce[1] = (uint8_t)hs->tickets_sent;
     *out = (struct kt_new_session_ticket){.lifetime_seconds = seconds, .nonce = kt_span_of(nonce, 2)};
-    KT_TRY(seal_ticket(hs, out->nonce, seconds, out, ticket));
+    KT_TRY(fill_ticket(hs, out, ticket));
     if (!kt_writer_finish(ticket)) {
         KT_FAIL(BUFFER_TOO_SMALL);
     }
@@ -558,7 +583,8 @@ const struct kt_fault *kt_resume_leave_tickets(struct kt_hs *hs, unsigned count)
     uint32_t seconds = hs->resumption_secret.len > 0 ? kt_resume_ticket_seconds(hs) : 0;
     const struct kt_fault *fault = NULL;
 
-    if (seconds == 0 || count > (unsigned)(UINT16_MAX - hs->tickets_sent)) {
+    /* Handles are asked to be kept while the handshake can wait for the answer, not later. */
+    if (seconds == 0 || hs->config->resumption.stateful || count > (unsigned)(UINT16_MAX - hs->tickets_sent)) {
         KT_FAIL(USAGE_TICKETS);
     }
     for (unsigned i = 0; i < count && fault == NULL; i++) {
@@ -583,7 +609,7 @@ static void tell_session(const struct kt_hs *hs, struct kt_session *session)
 /* A lifetime of 0 means: discard at once (section 4.7.1). Nobody who listens means the same. */
 const struct kt_fault *kt_resume_take_ticket(struct kt_hs *hs, const struct kt_new_session_ticket *ticket)
 {
-    uint32_t seconds = hs->config->resumes ? capped_seconds(hs, ticket->lifetime_seconds) : 0;
+    uint32_t seconds = kt_resume_makes_sessions(hs) ? capped_seconds(hs, ticket->lifetime_seconds) : 0;
     const struct kt_fault *fault;
     struct kt_session_data data;
     struct kt_session *session = NULL;

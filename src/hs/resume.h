@@ -7,12 +7,10 @@
 
 #include "hs/hs.h"
 
-/* Client: puts the session into the hello (again, after a HelloRetryRequest), if the gate allows it now. */
-KT_MUST_USE const struct kt_fault *kt_resume_offer(struct kt_hs *hs);
-/* Client: computes the binder of the hello just written and puts it in its place. */
-void kt_resume_bind(struct kt_hs *hs);
-/* Client: takes the server's word which session is resumed. PSK_INDEX_WRONG, PSK_HASH_WRONG. */
-KT_MUST_USE const struct kt_fault *kt_resume_accept(struct kt_hs *hs, uint16_t index);
+/* Client: the hash of the session, if the gate lets it be offered now; else NULL, and it is forgotten. */
+KT_MUST_USE const struct kt_fault *kt_resume_offered(struct kt_hs *hs, const struct kt_hash **hash);
+/* Client: its age in the ticket's disguise (section 4.3.11.1). */
+uint32_t kt_resume_disguised_age(const struct kt_hs *hs);
 /* The session is not resumed: nothing is left of it. */
 void kt_resume_forget(struct kt_hs *hs);
 
@@ -27,12 +25,21 @@ void kt_resume_hash_hello(struct kt_hs *hs, const struct kt_client_hello *hello,
  * none. PSK_BINDER_WRONG, MEMORY_SPENT. */
 KT_MUST_USE const struct kt_fault *kt_resume_find(struct kt_hs *hs);
 
+/* Server whose tickets are handles: asks the owner for the session of the first one offered; false: there is none. What
+ * the owner gave is in work->session, to be judged by kt_resume_find. */
+bool kt_resume_fetch(struct kt_hs *hs);
+/* Likewise: makes the sessions of all tickets to come, and asks the owner to keep them. */
+KT_MUST_USE const struct kt_fault *kt_resume_ask_keep(struct kt_hs *hs);
+
 /* Server: asks the owner about the session found; false: there is nobody to ask. */
 bool kt_resume_ask(struct kt_hs *hs);
-/* Server: the session found is the one of this handshake. */
+/* The session found, or accepted by the server, is the one of this handshake. */
 void kt_resume_begin(struct kt_hs *hs);
 
-/* The PSK of this handshake; empty when there is none. */
+/* Whether sessions come of this handshake: not of one with an external key. */
+bool kt_resume_makes_sessions(const struct kt_hs *hs);
+
+/* The PSK of this handshake, of a session or from outside; empty when there is none. */
 struct kt_span kt_resume_psk(const struct kt_hs *hs);
 
 /* Who the peer is, from the certificate that hs has proven, for the sessions to come: lineage, birth and end stay, for

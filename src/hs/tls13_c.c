@@ -17,7 +17,7 @@ static const struct kt_fault *c13_on_encrypted_extensions(struct kt_hs *hs, cons
     KT_TRY(kt_limit13_take(hs, &extensions));
     hs->tickets_told = (extensions.seen & KT_EXT_BIT(TICKET_REQUEST)) != 0;
     hs->tickets_expected = extensions.tickets_expected;
-    *next = hs->resumed ? KT_STATE_C13_WAIT_FINISHED : KT_STATE_C13_WAIT_CERT_CR;
+    *next = kt_hs_has_psk(hs) ? KT_STATE_C13_WAIT_FINISHED : KT_STATE_C13_WAIT_CERT_CR;
     if ((extensions.seen & KT_EXT_BIT(ALPN)) == 0) {
         return NULL;
     }
@@ -132,11 +132,13 @@ static const struct kt_fault *c13_send_finished(struct kt_hs *hs, const struct k
     return kt_auth13_send_finished(hs);
 }
 
-/* Connected needs every proof of the server (R2): of a session, or of certificates, and always Finished. */
+/* Connected needs every proof of the server (R2): of a session, of an external key, or of certificates; and always
+ * Finished. */
 static bool server_is_proven(const struct kt_hs *hs)
 {
     const unsigned certificate = KT_PROOF_SIGNATURE | KT_PROOF_CHAIN;
-    const unsigned needed = KT_PROOF_FINISHED | (hs->resumed ? KT_PROOF_RESUMED : certificate);
+    const unsigned who = hs->resumed ? KT_PROOF_RESUMED : hs->psk != NULL ? KT_PROOF_PSK : certificate;
+    const unsigned needed = KT_PROOF_FINISHED | who;
 
     return (hs->proofs & needed) == needed;
 }
@@ -147,10 +149,10 @@ static const struct kt_fault *c13_application_keys(struct kt_hs *hs, const struc
     if (!server_is_proven(hs)) {
         KT_FAIL(PROOF_MISSING);
     }
-    /* First of all: the server has our Finished, and reads an alert under the new key only. */
+    *next = KT_STATE_C13_CONNECTED;
+    /* Before anything else can fail: the server reads what follows our Finished, an alert too, under this key. */
     KT_TRY(hs->carrier.ops->protect(hs->carrier.self, KT_SENDING, hs->suite, &hs->work->client_application, true));
     KT_TRY(kt_resume_prepare(hs));
-    *next = KT_STATE_C13_CONNECTED;
     return kt_post_auth_prepare(hs);
 }
 

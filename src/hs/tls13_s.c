@@ -5,6 +5,7 @@
 #include "hs/decide.h"
 #include "hs/limit13.h"
 #include "hs/post_auth13.h"
+#include "hs/psk13.h"
 #include "hs/resume.h"
 
 /* The groups, schemes and everything else a hello must hold are decided; what is left is whom to show. */
@@ -14,6 +15,12 @@ static const struct kt_fault *s13_choose(struct kt_hs *hs, const struct kt_messa
     struct kt_ask ask = {.kind = KT_ASK_CHOOSE_CREDENTIAL};
 
     (void)message;
+    if (kt_psk13_is_all(hs->config)) {
+        return kt_psk13_refuse(hs);
+    }
+    if ((hello->seen & KT_EXT_BIT(SIGNATURE_ALGORITHMS)) == 0) {
+        KT_FAIL(EXTENSION_MISSING);
+    }
     if (kt_config_asks(hs->config, KT_ASK_CHOOSE_CREDENTIAL)) {
         kt_hs_describe_hello(hs, &ask);
         kt_hs_ask(hs, &ask);
@@ -32,24 +39,67 @@ static const struct kt_fault *adopt_choice(struct kt_hs *hs)
     return kt_hs_keep_name(&hs->alpn, hs->work->choice.alpn);
 }
 
+/* A key that the owner alone knows must be found first: the suite depends on it. */
 static const struct kt_fault *s13_negotiate(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
+{
+    bool asked;
+
+    (void)message;
+    KT_TRY(kt_psk13_ask(hs, &asked));
+    *next = asked ? KT_STATE_S13_ASK_PSK : KT_STATE_S13_DECIDE;
+    return NULL;
+}
+
+static const struct kt_fault *s13_on_psk(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
+{
+    (void)hs;
+    (void)message;
+    *next = KT_STATE_S13_DECIDE;
+    return NULL;
+}
+
+static const struct kt_fault *s13_decide(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
 {
     struct kt_hs_work *work = hs->work;
 
     (void)message;
-    KT_TRY(kt_decide_server13(hs->config, &work->hello, &work->choice));
+    KT_TRY(kt_decide_server13(hs->config, &work->hello, work->answer_psk, &work->choice));
     KT_TRY(adopt_choice(hs));
     kt_transcript_begin(&work->transcript, hs->suite->hash);
     kt_resume_hash_hello(hs, &work->hello, work->hello_message);
     kt_transcript_add(&work->transcript, work->hello_message);
-    if (work->choice.peer_share.len == 0) {
+    if (work->choice.peer_share.len == 0 && !work->choice.no_exchange) {
         *next = KT_STATE_S13_SEND_RETRY;
-        return NULL;
+        return kt_psk13_before_retry(hs);
     }
     if ((work->hello.seen & KT_EXT_BIT(EARLY_DATA)) != 0) {
         hs->carrier.ops->skip_early_data(hs->carrier.self, false);
     }
+    *next = KT_STATE_S13_FETCH;
+    return NULL;
+}
+
+/* Tickets that are only handles are looked up by the owner. */
+static const struct kt_fault *s13_fetch(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
+{
+    (void)message;
+    *next = kt_resume_fetch(hs) ? KT_STATE_S13_ASK_FETCH : KT_STATE_S13_RESUME;
+    return NULL;
+}
+
+static const struct kt_fault *s13_on_fetched(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
+{
+    (void)hs;
+    (void)message;
     *next = KT_STATE_S13_RESUME;
+    return NULL;
+}
+
+/* Without a session: an external key, else a certificate. */
+static const struct kt_fault *without_session(struct kt_hs *hs, uint8_t *next)
+{
+    KT_TRY(kt_psk13_take(hs));
+    *next = hs->psk != NULL ? KT_STATE_S13_SEND_SH : KT_STATE_S13_CHOOSE;
     return NULL;
 }
 
@@ -57,12 +107,11 @@ static const struct kt_fault *s13_negotiate(struct kt_hs *hs, const struct kt_me
 static const struct kt_fault *s13_resume(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
 {
     (void)message;
-    *next = KT_STATE_S13_CHOOSE;
     if (kt_resume_is_offered(hs)) {
         KT_TRY(kt_resume_find(hs));
     }
     if (hs->work->session == NULL) {
-        return NULL;
+        return without_session(hs, next);
     }
     *next = KT_STATE_S13_ASK_RESUME;
     if (!kt_resume_ask(hs)) {
@@ -75,13 +124,12 @@ static const struct kt_fault *s13_resume(struct kt_hs *hs, const struct kt_messa
 static const struct kt_fault *s13_on_resume(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
 {
     (void)message;
-    if (hs->work->answer_resume) {
-        kt_resume_begin(hs);
-        *next = KT_STATE_S13_SEND_SH;
-    } else {
+    if (!hs->work->answer_resume) {
         kt_resume_forget(hs);
-        *next = KT_STATE_S13_CHOOSE;
+        return without_session(hs, next);
     }
+    kt_resume_begin(hs);
+    *next = KT_STATE_S13_SEND_SH;
     return NULL;
 }
 
@@ -178,7 +226,7 @@ static const struct kt_fault *s13_on_second_hello(struct kt_hs *hs, const struct
     }
     KT_TRY(check_cookie(hs, &second));
     KT_TRY(kt_decide_version(hs->config, &second, &version));
-    KT_TRY(kt_decide_server13(hs->config, &second, &work->choice));
+    KT_TRY(kt_decide_server13(hs->config, &second, work->answer_psk, &work->choice));
     KT_TRY(check_second_share(hs, &work->choice, &second));
     if (work->choice.suite != hs->suite) {
         KT_FAIL(SUITE_CHANGED);
@@ -187,7 +235,7 @@ static const struct kt_fault *s13_on_second_hello(struct kt_hs *hs, const struct
     work->hello_message = copy;
     kt_resume_hash_hello(hs, &second, copy);
     kt_transcript_add(&work->transcript, copy);
-    *next = KT_STATE_S13_RESUME;
+    *next = KT_STATE_S13_FETCH;
     return kt_hs_keep_name(&hs->alpn, work->choice.alpn);
 }
 
@@ -208,22 +256,34 @@ static const struct kt_fault *s13_on_credential(struct kt_hs *hs, const struct k
     return NULL;
 }
 
-static const struct kt_fault *s13_send_server_hello(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
+/* Our share, and the secret both have. */
+static const struct kt_fault *exchange_keys(struct kt_hs *hs, struct kt_server_hello *hello)
 {
-    struct kt_server_hello hello = hello_base(hs);
     uint8_t *share = kt_arena_take(&hs->arena, hs->group->responder_share_len);
 
-    (void)message;
     if (share == NULL) {
         KT_FAIL(MEMORY_SPENT);
     }
-    KT_TRY(kt_hs_random(hs, hs->work->random, sizeof hs->work->random));
     KT_TRY(hs->group->respond(hs->group, hs->work->choice.peer_share, share, &hs->work->shared));
+    hello->key_share.group = hs->group->id;
+    hello->key_share.key = kt_span_of(share, hs->group->responder_share_len);
+    hello->seen |= KT_EXT_BIT(KEY_SHARE);
+    return NULL;
+}
+
+static const struct kt_fault *s13_send_server_hello(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
+{
+    struct kt_server_hello hello = hello_base(hs);
+
+    (void)message;
+    KT_TRY(kt_hs_random(hs, hs->work->random, sizeof hs->work->random));
     hello.random = kt_span_of(hs->work->random, sizeof hs->work->random);
-    hello.key_share.group = hs->group->id;
-    hello.key_share.key = kt_span_of(share, hs->group->responder_share_len);
-    hello.seen |= KT_EXT_BIT(KEY_SHARE);
-    if (hs->resumed) {
+    if (hs->work->choice.no_exchange) {
+        kt_auth13_no_exchange(hs, &hs->work->shared);
+    } else {
+        KT_TRY(exchange_keys(hs, &hello));
+    }
+    if (kt_hs_has_psk(hs)) {
         hello.psk_index = hs->work->psk_index;
         hello.seen |= KT_EXT_BIT(PRE_SHARED_KEY);
     }
@@ -261,8 +321,8 @@ static const struct kt_fault *s13_send_encrypted_extensions(struct kt_hs *hs, co
         extensions.alpn = kt_name_span(&hs->alpn);
         extensions.seen |= KT_EXT_BIT(ALPN);
     }
-    /* Says that the name was used, which a resumption does not (RFC 6066 section 3). */
-    if (!hs->resumed && hs->server_name.len > 0 && hs->work->choice.credential->name_count > 0 &&
+    /* Says that the name was used, which is so with certificates only (RFC 6066 section 3). */
+    if (!kt_hs_has_psk(hs) && hs->server_name.len > 0 && hs->work->choice.credential->name_count > 0 &&
         kt_credential_serves(hs->work->choice.credential, kt_name_span(&hs->server_name))) {
         extensions.seen |= KT_EXT_BIT(SERVER_NAME);
     }
@@ -271,7 +331,7 @@ static const struct kt_fault *s13_send_encrypted_extensions(struct kt_hs *hs, co
     KT_TRY(kt_hs_writer(hs, 64u + hs->alpn.len));
     kt_encrypted_extensions_encode(&hs->work->out, &extensions);
     *next = hs->config->client_auth == KT_CLIENT_AUTH_NONE ? KT_STATE_S13_SEND_CERT : KT_STATE_S13_SEND_CR;
-    if (hs->resumed) {
+    if (kt_hs_has_psk(hs)) {
         *next = KT_STATE_S13_SEND_FINISHED;
     }
     return NULL;
@@ -375,6 +435,9 @@ static bool client_is_proven(const struct kt_hs *hs)
     if (hs->resumed) {
         return (hs->proofs & KT_PROOF_RESUMED) != 0 && (!must || hs->origin.authenticated);
     }
+    if (hs->psk != NULL) {
+        return (hs->proofs & KT_PROOF_PSK) != 0 && !must;
+    }
     return !must || (hs->proofs & certificate) == certificate;
 }
 
@@ -397,16 +460,32 @@ static bool wants_ticket(const struct kt_hs *hs)
            kt_resume_ticket_seconds(hs) > 0;
 }
 
-/* The arena must stay until the last ticket is out, so the next is begun, and the rest is reached, from here. */
+/* The arena must stay until the last ticket is out, so the next is begun, and the rest is reached, from here. Tickets
+ * that are handles are made all at once, for one question. */
 static const struct kt_fault *s13_tickets(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
 {
     (void)message;
-    *next = KT_STATE_S13_SEND_NST;
-    if (wants_ticket(hs)) {
-        return NULL;
+    if (!wants_ticket(hs)) {
+        *next = KT_STATE_S13_CONNECTED;
+        return hs->carrier.ops->flight_done(hs->carrier.self);
     }
-    *next = KT_STATE_S13_CONNECTED;
-    return hs->carrier.ops->flight_done(hs->carrier.self);
+    *next = KT_STATE_S13_SEND_NST;
+    if (hs->config->resumption.stateful && hs->work->kept_count == 0) {
+        *next = KT_STATE_S13_ASK_KEEP;
+        return kt_resume_ask_keep(hs);
+    }
+    return NULL;
+}
+
+/* What is not kept cannot be resumed: no ticket for it. */
+static const struct kt_fault *s13_on_kept(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
+{
+    (void)message;
+    if (!hs->work->answer_kept) {
+        kt_secret_wipe(&hs->resumption_secret);
+    }
+    *next = KT_STATE_S13_TICKETS;
+    return NULL;
 }
 
 static const struct kt_fault *s13_send_ticket(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
@@ -417,14 +496,18 @@ static const struct kt_fault *s13_send_ticket(struct kt_hs *hs, const struct kt_
 }
 
 static const struct kt_row rows[] = {
-    {KT_STATE_S13_NEGOTIATE, 0, KT_ON_GO, {KT_STATE_S13_RESUME, KT_STATE_S13_SEND_RETRY}, s13_negotiate},
+    {KT_STATE_S13_NEGOTIATE, 0, KT_ON_GO, {KT_STATE_S13_DECIDE, KT_STATE_S13_ASK_PSK}, s13_negotiate},
+    {KT_STATE_S13_ASK_PSK, 0, KT_ON_ANSWER, {KT_STATE_S13_DECIDE}, s13_on_psk},
+    {KT_STATE_S13_DECIDE, 0, KT_ON_GO, {KT_STATE_S13_FETCH, KT_STATE_S13_SEND_RETRY}, s13_decide},
     {KT_STATE_S13_SEND_RETRY, 0, KT_ON_GO, {KT_STATE_S13_RETRY_CCS}, s13_send_retry},
     {KT_STATE_S13_RETRY_CCS, 0, KT_ON_GO, {KT_STATE_S13_WAIT_CH2}, s13_retry_ccs},
     {KT_STATE_S13_WAIT_CH2,
      KT_ROW_LAST_IN_RECORD | KT_ROW_HASH_SELF,
      KT_MSG_CLIENT_HELLO,
-     {KT_STATE_S13_RESUME},
+     {KT_STATE_S13_FETCH},
      s13_on_second_hello},
+    {KT_STATE_S13_FETCH, 0, KT_ON_GO, {KT_STATE_S13_RESUME, KT_STATE_S13_ASK_FETCH}, s13_fetch},
+    {KT_STATE_S13_ASK_FETCH, 0, KT_ON_ANSWER, {KT_STATE_S13_RESUME}, s13_on_fetched},
     {KT_STATE_S13_RESUME,
      0,
      KT_ON_GO,
@@ -463,7 +546,12 @@ static const struct kt_row rows[] = {
      KT_MSG_FINISHED,
      {KT_STATE_S13_TICKETS},
      s13_on_finished},
-    {KT_STATE_S13_TICKETS, 0, KT_ON_GO, {KT_STATE_S13_SEND_NST, KT_STATE_S13_CONNECTED}, s13_tickets},
+    {KT_STATE_S13_TICKETS,
+     0,
+     KT_ON_GO,
+     {KT_STATE_S13_SEND_NST, KT_STATE_S13_CONNECTED, KT_STATE_S13_ASK_KEEP},
+     s13_tickets},
+    {KT_STATE_S13_ASK_KEEP, 0, KT_ON_ANSWER, {KT_STATE_S13_TICKETS}, s13_on_kept},
     {KT_STATE_S13_SEND_NST, KT_ROW_NO_HASH, KT_ON_GO, {KT_STATE_S13_TICKETS}, s13_send_ticket},
 };
 const struct kt_table kt_table_tls13_server = {"tls13_server", rows, KT_COUNT_OF(rows)};

@@ -27,10 +27,14 @@ enum {
     KT_COOKIE_LEN = 32,         /* ours */
     KT_EXPORT_HASHES_MAX = 255, /* RFC 5869 */
 
-    KT_SESSION_SECONDS_MAX = 604800, /* 7 days: RFC 9846 section 4.7.1, tickets and lineages alike */
-    KT_TICKETS_MAX = 8,              /* tickets after one handshake */
-    KT_POST_AUTH_MAX = 4,            /* requests after the handshake that are not answered yet */
-    KT_PSK_TRIES = 4,                /* identities of a ClientHello that are looked at */
+    KT_SESSION_SECONDS_MAX = 604800,         /* 7 days: RFC 9846 section 4.7.1, tickets and lineages alike */
+    KT_TICKETS_MAX = 8,                      /* tickets after one handshake */
+    KT_POST_AUTH_MAX = 4,                    /* requests after the handshake that are not answered yet */
+    KT_PSK_TRIES = 4,                        /* identities of a ClientHello that are opened as tickets */
+    KT_PSKS_MAX = 16,                        /* external keys of a configuration */
+    KT_PSK_OFFERS_MAX = 1 + 2 * KT_PSKS_MAX, /* a session, and each key for two hashes */
+    KT_PSK_LOOKS = KT_PSK_OFFERS_MAX,        /* identities of a ClientHello that are compared with keys */
+    KT_PSK_OFFER_BYTES = 32768,              /* of all identities of a client's keys: a hello has 65535 */
 
     KT_RX_BUFFER = 17408, /* one record of the longest kind, and room for short ones behind it */
     KT_TX_BUFFER = 33792, /* two full records */

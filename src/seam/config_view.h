@@ -25,6 +25,15 @@ struct kt_credential {
     void (*release_key)(void *key);
 };
 
+struct kt_psk {
+    atomic_uint refs;
+    enum kt_psk_hash hash;
+    bool import;
+    struct kt_span identity;
+    struct kt_span context;
+    struct kt_span key;
+};
+
 struct kt_config {
     atomic_uint refs;
     struct kt_env env;
@@ -50,6 +59,9 @@ struct kt_config {
     struct kt_credential *credentials[KT_LIST_MAX];
     size_t credential_count;
 
+    struct kt_psk *psks[KT_PSKS_MAX]; /* each holds a reference */
+    size_t psk_count;
+
     struct kt_lifetime lifetime;
     size_t padding;
     size_t chain_limit;
@@ -64,6 +76,7 @@ struct kt_config {
     bool keylog;
     bool cookie;
     bool staple;
+    bool psk_ke;
     bool post_handshake_auth;
     bool sct;
     bool requests_tickets;

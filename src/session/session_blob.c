@@ -5,7 +5,8 @@
 
 #include "wire/reader.h"
 
-enum { BLOB_VERSION = 1, HAS_PEER = 1, AUTHENTICATED = 2 };
+/* 2: with the hash for tls-server-end-point. What has another version is not read: a full handshake makes a new one. */
+enum { BLOB_VERSION = 2, HAS_PEER = 1, AUTHENTICATED = 2 };
 
 static void encode_origin(struct kt_writer *w, const struct kt_origin *origin)
 {
@@ -14,6 +15,7 @@ static void encode_origin(struct kt_writer *w, const struct kt_origin *origin)
     kt_put_u64(w, (uint64_t)origin->end);
     kt_put_bytes(w, kt_span_of(origin->peer, sizeof origin->peer));
     kt_put_u8(w, (uint8_t)((origin->has_peer ? HAS_PEER : 0) | (origin->authenticated ? AUTHENTICATED : 0)));
+    kt_put_vec(w, 1, kt_span_of(origin->end_point, origin->end_point_len));
 }
 
 void kt_session_encode(struct kt_writer *w, const struct kt_session_data *data)
@@ -77,13 +79,25 @@ static bool read_secret(struct kt_reader *r, struct kt_secret *secret)
     return true;
 }
 
+static bool read_end_point(struct kt_reader *r, struct kt_origin *origin)
+{
+    struct kt_span bytes;
+
+    if (!kt_reader_vec8(r, &bytes) || bytes.len > KT_HASH_MAX) {
+        return false;
+    }
+    origin->end_point_len = (uint8_t)bytes.len;
+    kt_copy(origin->end_point, bytes.p, bytes.len);
+    return true;
+}
+
 static bool read_origin(struct kt_reader *r, struct kt_origin *origin)
 {
     uint8_t flags;
 
     if (!(read_bytes(r, origin->lineage, sizeof origin->lineage) && read_time(r, &origin->born) &&
           read_time(r, &origin->end) && read_bytes(r, origin->peer, sizeof origin->peer) && kt_reader_u8(r, &flags) &&
-          flags <= (HAS_PEER | AUTHENTICATED))) {
+          flags <= (HAS_PEER | AUTHENTICATED) && read_end_point(r, origin))) {
         return false;
     }
     origin->has_peer = (flags & HAS_PEER) != 0;

@@ -33,6 +33,8 @@ struct kt_origin {
     uint8_t peer[KT_DIGEST_LEN]; /* of the peer's leaf */
     bool has_peer;
     bool authenticated;
+    uint8_t end_point_len;          /* 0: the server's certificate has no such hash */
+    uint8_t end_point[KT_HASH_MAX]; /* of the server's certificate, for the channel binding (RFC 5929 section 4) */
 };
 
 struct kt_session_data {

@@ -1,5 +1,5 @@
 /*
- * memory.c - the store of one process: a sharded table of things to remember until a time.
+ * memory.c - the store of one process: a sharded table of things to remember until a time, and a shelf of sessions.
  *
  * An entry says "this key was used" or "what was made until then and has this key is revoked". The lock of a shard is
  * held for one lookup or insertion, never while anybody works with what was found: answers are values.
@@ -14,6 +14,7 @@
 #include "base/fail.h"
 #include "base/span.h"
 #include "registry/limits.h"
+#include "store/shelf.h"
 
 enum {
     SHARDS = 16,
@@ -46,6 +47,7 @@ struct kt_store {
     size_t shard_cap;
     atomic_uint_fast32_t least_generation;
     atomic_uint_fast64_t admitted, refused_used, refused_revoked, refused_full, entries;
+    struct kt_shelf *shelf;
     struct shard shards[SHARDS];
 };
 
@@ -143,16 +145,30 @@ static void free_entries(struct kt_store *store)
     }
 }
 
+/* 0: out of range. */
+static size_t capacity_of(size_t wanted)
+{
+    if (wanted == 0) {
+        return CAPACITY;
+    }
+    return wanted >= CAPACITY_MIN && wanted <= CAPACITY_MAX ? wanted : 0;
+}
+
 const struct kt_fault *kt_store_new(const struct kt_store_options *options, struct kt_store **out)
 {
-    size_t capacity = options != NULL && options->capacity != 0 ? options->capacity : CAPACITY;
+    size_t capacity = options != NULL ? capacity_of(options->capacity) : CAPACITY;
+    size_t sessions = options != NULL ? capacity_of(options->sessions) : CAPACITY;
     struct kt_store *store;
 
-    if (capacity < CAPACITY_MIN || capacity > CAPACITY_MAX) {
+    if (capacity == 0 || sessions == 0) {
         KT_FAIL(USAGE_ARGUMENT);
     }
     store = calloc(1, sizeof *store);
-    if (store == NULL) {
+    if (store != NULL) {
+        store->shelf = kt_shelf_new(sessions);
+    }
+    if (store == NULL || store->shelf == NULL) {
+        free(store);
         KT_FAIL(MEMORY_SPENT);
     }
     store->single_use = options != NULL && options->single_use;
@@ -170,6 +186,7 @@ void kt_store_free(struct kt_store *store)
         return;
     }
     free_entries(store);
+    kt_shelf_free(store->shelf);
     for (size_t s = 0; s < SHARDS; s++) {
         pthread_mutex_destroy(&store->shards[s].lock);
     }
@@ -201,6 +218,36 @@ static bool any_is_revoked(struct kt_store *store, const struct kt_session_facts
            is_revoked(store, KT_REVOKE_LINEAGE, facts->lineage, origin) ||
            is_revoked(store, KT_REVOKE_IDENTITY, facts->peer_sha256, origin) ||
            is_revoked(store, KT_REVOKE_NAME, facts->server_name, origin);
+}
+
+bool kt_store_is_revoked(struct kt_store *store, const struct kt_session_facts *facts)
+{
+    return facts->lineage.len > 0 && any_is_revoked(store, facts);
+}
+
+bool kt_store_keep(struct kt_store *store, struct kt_session *session)
+{
+    return kt_shelf_put(store->shelf, session);
+}
+
+struct kt_session *kt_store_take(struct kt_store *store, struct kt_span id, int64_t now)
+{
+    struct kt_session *session = kt_shelf_take(store->shelf, id);
+    struct kt_session_facts facts;
+
+    if (session == NULL) {
+        return NULL;
+    }
+    facts = kt_session_facts(session);
+    if (facts.expires_at > now && !any_is_revoked(store, &facts)) {
+        atomic_fetch_add(&store->admitted, 1);
+        return session;
+    }
+    if (facts.expires_at > now) {
+        atomic_fetch_add(&store->refused_revoked, 1);
+    }
+    kt_session_unref(session);
+    return NULL;
 }
 
 /* Finding and marking are one step under one lock: of two who come at once, one is first. */
@@ -290,5 +337,7 @@ struct kt_store_counters kt_store_counters(const struct kt_store *store)
         .refused_revoked = atomic_load(&store->refused_revoked),
         .refused_full = atomic_load(&store->refused_full),
         .entries = atomic_load(&store->entries),
+        .sessions = kt_shelf_count(store->shelf),
+        .evicted = kt_shelf_evicted(store->shelf),
     };
 }

@@ -326,6 +326,28 @@ static void a_client_without_certificate_stays_without(void **user)
     assert_false(kt_conn_facts(l.server).peer_authenticated);
 }
 
+/* What comes meanwhile is another session, not a change of this one. */
+static void cve_2015_1791_new_tickets_leave_a_session_alone(void **user)
+{
+    uint8_t before[4096], after[4096];
+    struct kt_session *offered;
+    size_t len;
+
+    (void)user;
+    first(&usual);
+    offered = kt_session_ref(kept);
+    len = kt_session_export(offered, before, sizeof before);
+    connect_again(&usual, offered);
+    expect_resumed(true);
+    assert_int_equal(tickets, 4);
+    assert_ptr_not_equal(kept, offered);
+    assert_int_equal(kt_session_export(offered, after, sizeof after), len);
+    assert_memory_equal(before, after, len);
+    connect_again(&usual, offered);
+    expect_resumed(true);
+    kt_session_unref(offered);
+}
+
 static void the_number_of_tickets_is_configured(void **user)
 {
     const struct loop_setup setup = {.client = plain, .server = no_tickets, .observer = keep};
@@ -919,6 +941,78 @@ static void a_suite_of_another_hash_is_refused(void **user)
 
 /* ---- shortages ---- */
 
+static void eight_tickets_behind_a_long_chain(struct kt_builder *b)
+{
+    static uint8_t certificates[2][15900];
+    static const uint16_t scheme = KT_SCHEME_ECDSA_SECP256R1_SHA256;
+    struct kt_credential *credential = NULL;
+    struct kt_resumption r = kt_resumption_default();
+    struct kt_span chain[2];
+
+    for (size_t i = 0; i < 2; i++) {
+        certificates[i][0] = KT_KEY_P256;
+        chain[i] = (struct kt_span){certificates[i], sizeof certificates[i]};
+    }
+    assert_null(kt_credential_new(
+        &l.env.env,
+        &(struct kt_credential_parts){.chain = chain, .chain_len = 2, .schemes = &scheme, .scheme_count = 1},
+        &credential));
+    assert_null(kt_builder_credential(b, credential));
+    kt_credential_unref(credential);
+    r.tickets = 8;
+    with(b, r);
+}
+
+/* The client gets the server's bytes, but the server is not told that they were sent. */
+static size_t show_without_sending(size_t shown)
+{
+    const uint8_t *out;
+    size_t len, room;
+    uint8_t *in;
+
+    out = kt_conn_out(l.server, &len);
+    assert_non_null(out);
+    while (shown < len && (in = kt_conn_in(l.client, &room)) != NULL) {
+        size_t n = len - shown < room ? len - shown : room;
+
+        memcpy(in, out + shown, n);
+        assert_null(kt_conn_in_done(l.client, n));
+        shown += n;
+    }
+    return shown;
+}
+
+static void tickets_wait_for_room_in_the_output(void **user)
+{
+    const struct loop_setup setup = {
+        .client = plain, .server = eight_tickets_behind_a_long_chain, .no_server_credential = true, .observer = keep};
+    size_t shown = 0;
+
+    (void)user;
+    loop_open(&l, &setup);
+    loop_flush(&l, KT_CLIENT);
+    loop_deliver(&l, KT_SERVER);
+    (void)loop_answer(&l, l.server);
+    for (int i = 0; i < 4; i++) {
+        shown = show_without_sending(shown);
+        (void)loop_answer(&l, l.client);
+    }
+    assert_true(shown > 30000);
+    assert_true(kt_conn_is_connected(l.client));
+    loop_flush(&l, KT_CLIENT);
+    loop_deliver(&l, KT_SERVER); /* the client's Finished: some tickets fit, the rest waits */
+    assert_false(kt_conn_is_connected(l.server));
+    shown = show_without_sending(shown);
+    assert_in_range(tickets, 0, 7);
+    assert_null(kt_conn_out_done(l.server, shown));
+    loop_run(&l);
+    assert_true(kt_conn_is_connected(l.server));
+    assert_int_equal(tickets, 8);
+    loop_transfer(&l, KT_SERVER, 40000);
+    loop_transfer(&l, KT_CLIENT, 40000);
+    again(&setup, true);
+}
+
 static void every_failing_allocation_fails_cleanly(void **user)
 {
     struct kt_session *session;
@@ -982,6 +1076,7 @@ int main(void)
         RESUME_TEST(bytes_come_one_by_one),
         RESUME_TEST(the_client_of_a_certificate_stays_authenticated),
         RESUME_TEST(a_client_without_certificate_stays_without),
+        RESUME_TEST(cve_2015_1791_new_tickets_leave_a_session_alone),
         RESUME_TEST(the_number_of_tickets_is_configured),
         RESUME_TEST(the_tickets_share_a_record),
         RESUME_TEST(tickets_have_a_reserved_extension),
@@ -1019,6 +1114,7 @@ int main(void)
         RESUME_TEST(the_answer_must_fit_the_question),
         RESUME_TEST(an_index_that_was_not_offered_is_refused),
         RESUME_TEST(a_suite_of_another_hash_is_refused),
+        RESUME_TEST(tickets_wait_for_room_in_the_output),
         RESUME_TEST(every_failing_allocation_fails_cleanly),
         RESUME_TEST(every_failing_random_number_fails_cleanly),
     };

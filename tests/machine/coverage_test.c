@@ -261,6 +261,66 @@ static void asked_for_the_session(void **user)
     kt_store_free(store);
 }
 
+static void handles(struct kt_builder *b)
+{
+    struct kt_resumption r = kt_resumption_default();
+
+    r.stateful = true;
+    assert_null(kt_builder_resumption(b, &r));
+}
+
+static void tickets_that_are_handles(void **user)
+{
+    struct kt_store *store = NULL;
+    const struct loop_setup setup = {.observer = keep, .client = resumption, .server = handles};
+
+    (void)user;
+    assert_null(kt_store_new(NULL, &store));
+    test_env_init(&ring_env);
+    assert_null(kt_ticket_ring_new(&ring_env.env, NULL, &ring));
+    loop_open(&l, &setup);
+    l.store = store;
+    loop_handshake(&l);
+    l.session = kept;
+    loop_hang_up(&l);
+    assert_null(loop_connect(&l, &setup));
+    loop_handshake(&l);
+    assert_true(kt_conn_facts(l.server).resumed);
+    kt_session_unref(kept);
+    kept = NULL;
+    kt_store_free(store);
+    loop_close(&l);
+    kt_ticket_ring_unref(ring);
+}
+
+static struct kt_psk *psk;
+
+static void with_key(struct kt_builder *b)
+{
+    assert_null(kt_builder_psk(b, psk));
+}
+
+static void finding(struct kt_builder *b)
+{
+    assert_null(kt_builder_ask(b, KT_ASK_FIND_PSK));
+}
+
+static void external_keys(void **user)
+{
+    static const uint8_t bytes[16] = {1};
+    const struct kt_psk_parts parts = {{bytes, 4}, {bytes, 16}, KT_PSK_SHA256, false, {NULL, 0}};
+
+    (void)user;
+    test_env_init(&ring_env);
+    assert_null(kt_psk_new(&ring_env.env, &parts, &psk));
+    loop_open(&l, &(struct loop_setup){.observer = record, .client = with_key, .server = finding});
+    l.psk = psk;
+    loop_handshake(&l);
+    assert_int_equal(kt_conn_facts(l.server).psk_identity.len, 4);
+    loop_close(&l);
+    kt_psk_unref(psk);
+}
+
 static bool taken(const struct kt_row *row, uint8_t next)
 {
     if (kt_state_kind(row->state) == KT_STATE_IS_REST) {
@@ -323,6 +383,8 @@ int main(void)
         cmocka_unit_test(key_updates_and_a_ticket),
         cmocka_unit_test(tickets_and_a_resumption),
         cmocka_unit_test(asked_for_the_session),
+        cmocka_unit_test(tickets_that_are_handles),
+        cmocka_unit_test(external_keys),
         cmocka_unit_test(a_certificate_after_the_handshake),
         cmocka_unit_test(no_certificate_after_the_handshake),
         cmocka_unit_test(every_row_was_taken_to_every_state_it_declares),

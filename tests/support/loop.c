@@ -151,9 +151,14 @@ bool loop_answer(struct loop *l, struct kt_conn *conn)
         note(l, role, kt_answer_credential(conn, NULL));
         return true;
     case KT_ASK_RESUME:
-        note(l, role,
-             kt_answer_resume(conn,
-                              l->store == NULL || kt_store_admit(l->store, ask->u.resume.session, ask->u.resume.now)));
+        note(l, role, l->store == NULL ? kt_answer_resume(conn, true) : kt_store_answer(l->store, conn));
+        return true;
+    case KT_ASK_FETCH_SESSION:
+    case KT_ASK_KEEP_SESSIONS:
+        note(l, role, kt_store_answer(l->store, conn));
+        return true;
+    case KT_ASK_FIND_PSK:
+        note(l, role, kt_answer_psk(conn, l->psk));
         return true;
     case KT_ASK_NONE:
         break;

@@ -29,7 +29,8 @@ struct loop {
     struct test_env env;
     struct kt_config *client_config, *server_config;
     struct kt_conn *client, *server;
-    struct kt_store *store;     /* answers KT_ASK_RESUME; NULL: yes */
+    struct kt_store *store;     /* answers asks about sessions; NULL: KT_ASK_RESUME yes, the others no */
+    struct kt_psk *psk;         /* answers KT_ASK_FIND_PSK; NULL: none is known */
     struct kt_session *session; /* for the next client; the test's */
     struct loop_wire up, down;  /* to the server, to the client */
     loop_filter *filter;

@@ -393,6 +393,63 @@ static void closing(void **user)
     torture(&(struct scenario){.closes = true});
 }
 
+/* External keys: made and imported anew in each run, so that this may fail, too. */
+static void add_key(struct kt_builder *b, const char *name, bool import)
+{
+    static const uint8_t key[32] = {1};
+    struct kt_psk_parts parts = {{(const uint8_t *)name, strlen(name)}, {key, sizeof key}, KT_PSK_SHA256, import, {0}};
+    struct kt_psk *psk = NULL;
+
+    assert_null(kt_psk_new(&l.env.env, &parts, &psk));
+    assert_null(kt_builder_psk(b, psk));
+    kt_psk_unref(psk);
+}
+
+static void with_keys(struct kt_builder *b)
+{
+    add_key(b, "one", true);
+    add_key(b, "two", false);
+}
+
+static void with_keys_and_no_share(struct kt_builder *b)
+{
+    with_keys(b);
+    no_share(b);
+}
+
+static void with_one_key(struct kt_builder *b)
+{
+    add_key(b, "two", false);
+}
+
+static void external_keys(void **user)
+{
+    (void)user;
+    torture(&(struct scenario){.setup = {.client = with_keys, .server = with_one_key, .no_server_credential = true}});
+}
+
+static void imported_keys_and_a_retry(void **user)
+{
+    (void)user;
+    torture(&(struct scenario){
+        .setup = {.client = with_keys_and_no_share, .server = with_keys, .no_server_credential = true}});
+}
+
+static void handles(struct kt_builder *b)
+{
+    struct kt_resumption r = kt_resumption_default();
+
+    r.stateful = true;
+    assert_null(kt_builder_resumption(b, &r));
+}
+
+/* Nobody keeps them: no ticket, and no other harm. */
+static void tickets_that_are_handles(void **user)
+{
+    (void)user;
+    torture(&(struct scenario){.setup = {.client = handles, .server = handles}});
+}
+
 static void fed_byte_by_byte(const struct scenario *s)
 {
     for (size_t n = 1;; n++) {
@@ -434,6 +491,9 @@ int main(void)
         cmocka_unit_test(retry_asks_and_client_certificate),
         cmocka_unit_test(chains_longer_than_the_output),
         cmocka_unit_test(closing),
+        cmocka_unit_test(external_keys),
+        cmocka_unit_test(imported_keys_and_a_retry),
+        cmocka_unit_test(tickets_that_are_handles),
         cmocka_unit_test(one_byte_at_a_time),
     };
 

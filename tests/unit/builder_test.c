@@ -835,6 +835,120 @@ static void threads_may_share_a_configuration(void **state)
     kt_config_unref(NULL);
 }
 
+static struct kt_psk *key(struct fixture *f, const char *identity, size_t len, enum kt_psk_hash hash, bool import)
+{
+    struct kt_psk_parts parts = {
+        {(const uint8_t *)identity, len}, KT_SPAN_TEXT("sixteen bytes ok"), hash, import, {NULL, 0}};
+    struct kt_psk *psk = NULL;
+
+    expect_success(kt_psk_new(&f->env.env, &parts, &psk));
+    return psk;
+}
+
+static void add_key(struct fixture *f, struct kt_builder *b, const char *identity, enum kt_psk_hash hash, bool import)
+{
+    struct kt_psk *psk = key(f, identity, strlen(identity), hash, import);
+
+    expect_success(kt_builder_psk(b, psk));
+    kt_psk_unref(psk);
+}
+
+static void external_keys_arrive_in_their_order(void **state)
+{
+    struct fixture *f = *state;
+    struct kt_config *config;
+
+    add_key(f, f->client, "one", KT_PSK_SHA256, false);
+    add_key(f, f->client, "one", KT_PSK_SHA256, true); /* imported it is another name */
+    add_key(f, f->client, "two", KT_PSK_SHA384, false);
+    kt_builder_danger_psk_ke(f->client, true);
+    config = build(f->client);
+    assert_int_equal(config->psk_count, 3);
+    assert_true(kt_span_same(kt_psk_identity(config->psks[2]), KT_SPAN_TEXT("two")));
+    assert_true(config->psk_ke);
+    kt_config_unref(config);
+}
+
+static void an_external_key_comes_once(void **state)
+{
+    struct fixture *f = *state;
+
+    add_key(f, f->server, "one", KT_PSK_SHA256, false);
+    add_key(f, f->server, "two", KT_PSK_SHA256, false);
+    add_key(f, f->server, "one", KT_PSK_SHA384, false);
+    expect_refused(f->server, CONFIG_PSK, "psk 3");
+}
+
+static void an_external_key_must_fit_a_suite(void **state)
+{
+    static const uint16_t sha256[] = {KT_SUITE_AES_128_GCM_SHA256};
+    struct fixture *f = *state;
+
+    expect_success(kt_builder_suites(f->client, sha256, 1));
+    add_key(f, f->client, "one", KT_PSK_SHA384, true);
+    kt_config_unref(build(f->client));
+    add_key(f, f->client, "two", KT_PSK_SHA384, false);
+    expect_refused(f->client, CONFIG_PSK, "psk 2");
+}
+
+static void external_keys_and_required_certificates_exclude_each_other(void **state)
+{
+    struct fixture *f = *state;
+
+    kt_builder_client_auth(f->server, KT_CLIENT_AUTH_REQUIRE);
+    kt_config_unref(build(f->server));
+    add_key(f, f->server, "one", KT_PSK_SHA256, false);
+    expect_refused(f->server, CONFIG_PSK, "psk");
+}
+
+static void who_asks_for_keys_cannot_require_certificates(void **state)
+{
+    struct fixture *f = *state;
+
+    kt_builder_client_auth(f->server, KT_CLIENT_AUTH_REQUIRE);
+    expect_success(kt_builder_ask(f->server, KT_ASK_FIND_PSK));
+    expect_refused(f->server, CONFIG_PSK, "psk");
+}
+
+static void a_client_is_not_asked_for_keys(void **state)
+{
+    struct fixture *f = *state;
+
+    expect_success(kt_builder_ask(f->client, KT_ASK_FIND_PSK));
+    expect_refused(f->client, USAGE_ARGUMENT, "ask");
+}
+
+static void identities_of_a_client_fit_into_a_hello(void **state)
+{
+    static char name[KT_PSK_OFFER_BYTES + 1];
+    struct fixture *f = *state;
+    struct kt_psk *psk;
+
+    memset(name, 'n', sizeof name);
+    psk = key(f, name, KT_PSK_OFFER_BYTES + 1, KT_PSK_SHA256, false);
+    expect_success(kt_builder_psk(f->server, psk));
+    expect_success(kt_builder_psk(f->client, psk));
+    kt_psk_unref(psk);
+    kt_config_unref(build(f->server));
+    expect_refused(f->client, CONFIG_PSK, "psk 1");
+}
+
+static void there_are_at_most_16_external_keys(void **state)
+{
+    struct fixture *f = *state;
+    char name[] = "key a";
+    struct kt_psk *more = key(f, "more", 4, KT_PSK_SHA256, false);
+
+    for (int i = 0; i < KT_PSKS_MAX; i++) {
+        name[4] = (char)('a' + i);
+        add_key(f, f->client, name, KT_PSK_SHA256, false);
+    }
+    expect_fault(kt_builder_psk(f->client, more), USAGE_ARGUMENT, INTERNAL_ERROR);
+    assert_string_equal(kt_builder_field(f->client), "psk 17");
+    expect_fault(kt_builder_psk(f->client, NULL), USAGE_ARGUMENT, INTERNAL_ERROR);
+    kt_psk_unref(more);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -880,6 +994,14 @@ int main(void)
         TEST(libcrypto_is_the_default),
         TEST(each_allocation_may_fail),
         TEST(threads_may_share_a_configuration),
+        TEST(external_keys_arrive_in_their_order),
+        TEST(an_external_key_comes_once),
+        TEST(an_external_key_must_fit_a_suite),
+        TEST(external_keys_and_required_certificates_exclude_each_other),
+        TEST(who_asks_for_keys_cannot_require_certificates),
+        TEST(a_client_is_not_asked_for_keys),
+        TEST(identities_of_a_client_fit_into_a_hello),
+        TEST(there_are_at_most_16_external_keys),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

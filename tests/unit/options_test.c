@@ -1,5 +1,6 @@
 /* The options of the command, which is no part of the library: compiled in. */
 #include "../../cmd/keyturn/options.c"
+#include "../../cmd/keyturn/psk_file.c"
 #include "../../cmd/keyturn/report.c"
 #include "../../cmd/keyturn/trace.c"
 

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "../../cmd/keyturn/options.c"
+#include "../../cmd/keyturn/psk_file.c"
 #include "../../cmd/keyturn/report.c"
 #include "../../cmd/keyturn/serve_staple.c"
 #include "../../cmd/keyturn/trace.c"

@@ -1,4 +1,5 @@
 /* Sessions: as bytes, sealed, and before the gate. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -23,7 +24,14 @@ static struct kt_session_data sample(void)
         .secret = {.len = 32, .b = {1, 2, 3}},
         .server_name = {.len = 9, .b = "a.example"},
         .alpn = {.len = 2, .b = "h2"},
-        .origin = {.lineage = {9}, .born = 1000, .end = 5000, .peer = {7}, .has_peer = true, .authenticated = true},
+        .origin = {.lineage = {9},
+                   .born = 1000,
+                   .end = 5000,
+                   .peer = {7},
+                   .has_peer = true,
+                   .authenticated = true,
+                   .end_point_len = 32,
+                   .end_point = {8, 8}},
         .generation = 4,
         .issued = 2000,
         .lifetime = 600,
@@ -57,6 +65,7 @@ static void what_is_encoded_decodes_to_the_same(void **user)
     assert_int_equal(encode(&back, again, sizeof again), len);
     assert_memory_equal(again, bytes, len);
     assert_int_equal(kt_session_expiry(&back), 2600);
+    assert_int_equal(back.origin.end_point_len, 32);
 }
 
 static void the_longest_session_fits(void **user)
@@ -67,6 +76,7 @@ static void the_longest_session_fits(void **user)
     (void)user;
     data.secret.len = KT_HASH_MAX;
     data.server_name.len = data.alpn.len = KT_NAME_MAX;
+    data.origin.end_point_len = KT_HASH_MAX;
     data.ticket.len = 0;
     (void)encode(&data, bytes, sizeof bytes);
 }
@@ -91,7 +101,9 @@ static void cve_2026_5507_nothing_of_a_blob_is_trusted(void **user)
         }
         free(exact);
     }
-    bytes[0] = 2;
+    bytes[0] = 1; /* of an earlier version */
+    expect_fault(kt_session_import(&t.env, kt_span_of(bytes, len), &session), SESSION_MALFORMED, INTERNAL_ERROR);
+    bytes[0] = 3;
     expect_fault(kt_session_import(&t.env, kt_span_of(bytes, len), &session), SESSION_MALFORMED, INTERNAL_ERROR);
     assert_null(session);
 }
@@ -161,6 +173,21 @@ static void impossible_values_are_refused(void **user)
     refused_after(negative_time);
 }
 
+/* The length of the hash stands behind version, role, id, numbers, secret, two names, the origin and its flags. */
+static void a_hash_longer_than_any_is_refused(void **user)
+{
+    struct kt_session_data data = sample();
+    struct kt_session_data back;
+    uint8_t bytes[512];
+    size_t len = encode(&data, bytes, sizeof bytes);
+    size_t at = 1 + 1 + 16 + 2 + 2 + 33 + 10 + 3 + 16 + 8 + 8 + 32 + 1;
+
+    (void)user;
+    assert_int_equal(bytes[at], 32);
+    bytes[at] = KT_HASH_MAX + 1;
+    expect_fault(kt_session_decode(kt_span_of(bytes, len), &back), SESSION_MALFORMED, INTERNAL_ERROR);
+}
+
 static void export_needs_room(void **user)
 {
     struct kt_session_data data = sample();
@@ -175,12 +202,52 @@ static void export_needs_room(void **user)
     len = kt_session_export(session, bytes, 10);
     assert_int_equal(bytes[0], 0xee);
     assert_int_equal(kt_session_export(session, bytes, len), len);
-    assert_int_equal(bytes[0], 1);
+    assert_int_equal(bytes[0], 2);
     kt_session_unref(session);
     t.alloc_fail = t.allocs + 1;
     expect_fault(kt_session_import(&t.env, kt_span_of(bytes, len), &session), MEMORY_SPENT, INTERNAL_ERROR);
     assert_int_equal(t.live, 0);
     kt_session_unref(NULL);
+}
+
+/* Each thread has a reference, and all read the same bytes to the end. */
+static void *read_again_and_again(void *shared)
+{
+    uint8_t once[512], again[512];
+    struct kt_session *session = shared;
+    size_t len = kt_session_export(session, once, sizeof once);
+    bool same = true;
+
+    for (int i = 0; i < 2000; i++) {
+        struct kt_session *mine = kt_session_ref(session);
+
+        same &= kt_session_export(mine, again, sizeof again) == len && memcmp(once, again, len) == 0 &&
+                kt_session_facts(mine).issued_at == 2000;
+        kt_session_unref(mine);
+    }
+    kt_session_unref(session);
+    return same ? shared : NULL;
+}
+
+static void cve_2010_3864_threads_share_a_session_that_never_changes(void **user)
+{
+    struct kt_session_data data = sample();
+    struct kt_session *session = NULL;
+    pthread_t threads[4];
+    void *same[4];
+
+    (void)user;
+    test_env_init(&t);
+    assert_null(kt_session_new(&t.env, &data, &session));
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, read_again_and_again, kt_session_ref(session)), 0);
+    }
+    kt_session_unref(session);
+    for (size_t i = 0; i < 4; i++) {
+        pthread_join(threads[i], &same[i]);
+        assert_non_null(same[i]);
+    }
+    assert_int_equal(t.live, 0);
 }
 
 /* ---- sealing ---- */
@@ -305,6 +372,8 @@ int main(void)
         cmocka_unit_test(the_longest_session_fits),
         cmocka_unit_test(cve_2026_5507_nothing_of_a_blob_is_trusted),
         cmocka_unit_test(impossible_values_are_refused),
+        cmocka_unit_test(a_hash_longer_than_any_is_refused),
+        cmocka_unit_test(cve_2010_3864_threads_share_a_session_that_never_changes),
         cmocka_unit_test(export_needs_room),
         cmocka_unit_test(a_sealed_session_opens_under_its_ring_only),
         cmocka_unit_test(sealing_fails_cleanly),

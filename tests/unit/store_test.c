@@ -33,7 +33,7 @@ static int end(void **user)
 
 static void open_store(size_t capacity, bool single_use)
 {
-    const struct kt_store_options options = {capacity, single_use};
+    const struct kt_store_options options = {.capacity = capacity, .single_use = single_use};
 
     assert_null(kt_store_new(&options, &store));
 }
@@ -186,6 +186,85 @@ enum { THREADS = 4, SESSIONS = 300 };
 static struct kt_session *shared[SESSIONS];
 
 /* Counts how many it was allowed; meanwhile it revokes something else. */
+static struct kt_session *take(uint32_t number, int64_t now)
+{
+    uint8_t id[KT_SESSION_ID_LEN] = {0};
+
+    memcpy(id, &number, sizeof number);
+    return kt_store_take(store, kt_span_of(id, sizeof id), now);
+}
+
+static void put(uint32_t number)
+{
+    struct kt_session *session = make(number);
+
+    assert_true(kt_store_keep(store, session));
+    kt_session_unref(session);
+}
+
+static void a_session_that_is_kept_is_taken_once(void **user)
+{
+    struct kt_session *session;
+
+    (void)user;
+    open_store(0, false);
+    put(5);
+    put(6);
+    assert_null(take(7, 2000));
+    session = take(5, 2000);
+    assert_memory_equal(kt_session_facts(session).id.p, "\5", 1);
+    kt_session_unref(session);
+    assert_null(take(5, 2000));
+    assert_int_equal(kt_store_counters(store).sessions, 1);
+    assert_int_equal(kt_store_counters(store).admitted, 1);
+}
+
+static void what_has_expired_or_is_revoked_is_not_given_back(void **user)
+{
+    (void)user;
+    open_store(0, false);
+    put(5);
+    put(6);
+    assert_null(take(5, 2600));
+    assert_null(kt_session_revoke(store, KT_REVOKE_NAME, KT_SPAN_TEXT("a.example"), 2000));
+    assert_null(take(6, 2001));
+    assert_int_equal(kt_store_counters(store).refused_revoked, 1);
+    assert_int_equal(kt_store_counters(store).sessions, 0);
+}
+
+static void cve_2024_2511_sessions_that_nobody_takes_make_room(void **user)
+{
+    const struct kt_store_options options = {.sessions = 16};
+    struct kt_session *newest;
+
+    (void)user;
+    assert_null(kt_store_new(&options, &store));
+    for (uint32_t i = 0; i < 1000; i++) {
+        put(i);
+        assert_in_range(kt_store_counters(store).sessions, 1, 16);
+    }
+    assert_int_equal(kt_store_counters(store).evicted, 1000 - kt_store_counters(store).sessions);
+    newest = take(999, 2000);
+    assert_non_null(newest);
+    kt_session_unref(newest);
+    assert_null(take(0, 2000));
+}
+
+static void a_connection_is_revoked_as_its_sessions_are(void **user)
+{
+    struct kt_session *session = make(1);
+    struct kt_session_facts facts = kt_session_facts(session);
+
+    (void)user;
+    open_store(0, true);
+    assert_false(kt_store_is_revoked(store, &facts));
+    assert_null(kt_session_revoke(store, KT_REVOKE_LINEAGE, facts.lineage, 2000));
+    assert_true(kt_store_is_revoked(store, &facts));
+    facts.lineage.len = 0;
+    assert_false(kt_store_is_revoked(store, &facts));
+    kt_session_unref(session);
+}
+
 static void *use_all(void *count)
 {
     for (uint32_t i = 0; i < SESSIONS; i++) {
@@ -238,6 +317,10 @@ int main(void)
         STORE_TEST(cve_2024_2511_the_capacity_is_never_passed),
         STORE_TEST(a_revocation_without_room_says_so),
         STORE_TEST(senseless_arguments_are_refused),
+        STORE_TEST(a_session_that_is_kept_is_taken_once),
+        STORE_TEST(what_has_expired_or_is_revoked_is_not_given_back),
+        STORE_TEST(cve_2024_2511_sessions_that_nobody_takes_make_room),
+        STORE_TEST(a_connection_is_revoked_as_its_sessions_are),
         STORE_TEST(of_many_threads_one_is_first),
     };
 

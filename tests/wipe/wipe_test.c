@@ -7,7 +7,9 @@
 #include <cmocka.h>
 
 #include "crypto/toy/toy.h"
+#include "keys/psk_import.h"
 #include "keys/schedule13.h"
+#include "session/session_impl.h"
 #include "support/loop.h"
 
 static struct loop l;
@@ -268,6 +270,102 @@ static void data_that_was_not_sent_after_all_is_not_left_either(void **user)
     assert_false(in_heap(text, sizeof text));
 }
 
+/* ---- external keys and sessions ---- */
+
+static const uint8_t key_bytes[32] = {0xd1, 0x55, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+
+static void keylog_and_key(struct kt_builder *b)
+{
+    struct kt_psk_parts parts = {KT_SPAN_TEXT("name"), {key_bytes, sizeof key_bytes}, KT_PSK_SHA256, true, {NULL, 0}};
+    struct kt_psk *psk = NULL;
+
+    keylog(b);
+    assert_null(kt_psk_new(&l.env.env, &parts, &psk));
+    assert_null(kt_builder_psk(b, psk));
+    kt_psk_unref(psk);
+}
+
+static void add_imported(void)
+{
+    const struct kt_hash *hash = kt_crypto_suite(kt_crypto_toy(), KT_SUITE_AES_128_GCM_SHA256)->hash;
+    struct kt_imported_identity identity = {KT_SPAN_TEXT("name"), {NULL, 0}, KT_TLS_1_3, KT_PSK_SHA256};
+    struct kt_secret imported;
+
+    kt_psk_import(hash, (struct kt_span){key_bytes, sizeof key_bytes}, &identity, hash, &imported);
+    add_secret(kt_secret_span(&imported));
+}
+
+static const struct loop_setup by_key = {.client = keylog_and_key,
+                                         .server = keylog_and_key,
+                                         .no_server_credential = true,
+                                         .observer = watch_secrets,
+                                         .environment = watch_memory};
+
+static void an_external_key_is_gone_with_its_last_reference(void **user)
+{
+    (void)user;
+    secret_count = 0;
+    loop_open(&l, &by_key);
+    loop_handshake(&l);
+    assert_int_equal(kt_conn_facts(l.client).psk_identity.len, 4);
+    add_imported();
+    assert_all_gone(); /* what was derived of it died with the handshake */
+    loop_transfer(&l, KT_CLIENT, 1000);
+    loop_close(&l);
+    add_secret((struct kt_span){key_bytes, sizeof key_bytes});
+    assert_all_gone();
+}
+
+static void a_handshake_with_a_key_that_was_dropped_left_nothing(void **user)
+{
+    (void)user;
+    secret_count = 0;
+    loop_open(&l, &by_key);
+    loop_flush(&l, KT_CLIENT);
+    loop_deliver(&l, KT_SERVER);
+    loop_close(&l);
+    add_imported();
+    add_secret((struct kt_span){key_bytes, sizeof key_bytes});
+    assert_all_gone();
+}
+
+static struct kt_store *store;
+
+static void watch_sessions(void *user, const struct kt_conn *conn, const struct kt_notice *notice)
+{
+    watch_secrets(user, conn, notice);
+    if (notice->kind == KT_NOTICE_SESSION) {
+        add_secret(kt_secret_span(&notice->u.session->data.secret));
+    }
+}
+
+static void resuming(struct kt_builder *b)
+{
+    struct kt_resumption r = kt_resumption_default();
+
+    r.stateful = true;
+    keylog(b);
+    assert_null(kt_builder_resumption(b, &r));
+}
+
+/* The client's observer keeps none, the store lets its own go. */
+static void sessions_are_gone_when_nobody_keeps_them(void **user)
+{
+    const struct loop_setup handles = {
+        .client = resuming, .server = resuming, .observer = watch_sessions, .environment = watch_memory};
+
+    (void)user;
+    secret_count = 0;
+    assert_null(kt_store_new(NULL, &store));
+    loop_open(&l, &handles);
+    l.store = store;
+    loop_handshake(&l);
+    assert_int_equal(secret_count, 12);
+    kt_store_free(store);
+    loop_close(&l);
+    assert_all_gone();
+}
+
 static int free_heap(void **user)
 {
     (void)user;
@@ -287,6 +385,9 @@ int main(void)
         cmocka_unit_test(exported_material_is_not_kept),
         cmocka_unit_test(data_of_the_application_is_not_left_either),
         cmocka_unit_test(data_that_was_not_sent_after_all_is_not_left_either),
+        cmocka_unit_test(an_external_key_is_gone_with_its_last_reference),
+        cmocka_unit_test(a_handshake_with_a_key_that_was_dropped_left_nothing),
+        cmocka_unit_test(sessions_are_gone_when_nobody_keeps_them),
     };
 
     return cmocka_run_group_tests(tests, NULL, free_heap);
