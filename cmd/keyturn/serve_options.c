@@ -72,6 +72,11 @@ static const char *set_ocsp(void *target, const char *value)
     return kt_options_ocsp(((struct kt_serve_options *)target)->common, value);
 }
 
+static const char *set_sct(void *target, const char *value)
+{
+    return kt_options_sct(((struct kt_serve_options *)target)->common, value);
+}
+
 static const char *set_client_ca(void *target, const char *value)
 {
     ((struct kt_serve_options *)target)->client_ca = value;
@@ -138,7 +143,9 @@ static const struct kt_option table[] = {
     {"sink", NULL, "read and discard", set_sink},
     {"source", "BYTES", "send that many bytes (byte i is i mod 256), then close", set_source},
     {"ephemeral-out", "FILE", "write the certificate made when none was given, as PEM", set_ephemeral_out},
-    {"ocsp", "FILE", "OCSP response (DER) to staple to the certificate before it", set_ocsp},
+    {"ocsp", "FILE|fetch", "OCSP response (DER) to staple to the certificate before it; fetch: from its responder",
+     set_ocsp},
+    {"sct", "FILE", "certificate timestamps (SignedCertificateTimestampList) of the certificate before it", set_sct},
     {"client-ca", "FILE", "verify the certificates of clients with these authorities", set_client_ca},
     {"client-auth", "request|require|post-handshake", "whether a client needs one, or is asked later (require)",
      set_client_auth},
@@ -159,6 +166,9 @@ static enum kt_exit check(const struct kt_options *common, const struct kt_serve
     }
     if (own->client_auth_given && own->client_ca == NULL) {
         return kt_report_usage("serve", "--client-auth needs --client-ca");
+    }
+    if ((common->crl_count > 0 || common->crl_hard) && own->client_ca == NULL) {
+        return kt_report_usage("serve", "--crl and --crl-check are about certificates of clients and need --client-ca");
     }
     if (own->ephemeral_out != NULL && common->credential_count > 0) {
         return kt_report_usage("serve", "--ephemeral-out makes no sense with a certificate of one's own");

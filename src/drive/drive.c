@@ -38,7 +38,9 @@ struct kt_drive {
     struct failure unsent;   /* the sending half alone */
     atomic_bool peer_closed; /* the reader has seen close_notify */
     pthread_mutex_t sending;
-    bool broken; /* under `sending`: the transport takes no more bytes */
+    bool broken;                /* under `sending`: the transport takes no more bytes */
+    struct kt_ocsp_job *status; /* of the certificate asked about last; NULL: none was */
+    bool asking;                /* and the question whose answer it belongs to is open */
 };
 
 /* What must not be known any more stays with the first who said it: what follows is mostly its consequence.
@@ -352,12 +354,39 @@ static const struct kt_fault *sign(const struct kt_drive *d, const struct kt_ask
     return fault == NULL ? NULL : kt_answer_refuse(d->conn, fault);
 }
 
-static const struct kt_fault *verify(const struct kt_drive *d, const struct kt_ask *ask)
+/* The chain is judged at once; while a responder is asked, the question stays open. */
+static const struct kt_fault *verify_and_ask(struct kt_drive *d, const struct kt_ask *ask)
+{
+    const struct kt_fault *fault = NULL;
+
+    if (!d->asking) {
+        kt_ocsp_job_free(d->status); /* of another certificate, perhaps */
+        d->status = NULL;
+        fault = kt_ocsp_begin(d->options.ocsp, d->options.trust, &d->options.verify, ask, &d->status);
+        d->asking = fault == NULL;
+    }
+    if (d->asking && !is_nonblocking(d)) {
+        kt_ocsp_job_wait(d->status);
+    }
+    if (d->asking && !kt_ocsp_job_done(d->status)) {
+        return NULL;
+    }
+    if (d->asking) {
+        fault = kt_ocsp_job_verdict(d->status, NULL);
+        d->asking = false;
+    }
+    return fault == NULL ? kt_answer_verified(d->conn) : kt_answer_refuse(d->conn, fault);
+}
+
+static const struct kt_fault *verify(struct kt_drive *d, const struct kt_ask *ask)
 {
     const struct kt_fault *fault;
 
     if (d->options.danger_accept_any) {
         return kt_answer_verified(d->conn);
+    }
+    if (d->options.trust != NULL && d->options.ocsp != NULL) {
+        return verify_and_ask(d, ask);
     }
     fault = d->options.trust != NULL ? kt_pki_verify(d->options.trust, &d->options.verify, ask)
                                      : KT_FAULT(CERTIFICATE_UNTRUSTED);
@@ -374,7 +403,7 @@ static const struct kt_fault *hand_over(const struct kt_drive *d, const struct k
     return fault == NULL ? NULL : kt_answer_refuse(d->conn, fault);
 }
 
-static const struct kt_fault *answer_one(const struct kt_drive *d, const struct kt_ask *ask)
+static const struct kt_fault *answer_one(struct kt_drive *d, const struct kt_ask *ask)
 {
     bool own_check = d->options.danger_accept_any || d->options.trust != NULL || d->options.answer == NULL;
 
@@ -478,10 +507,28 @@ void kt_drive_free(struct kt_drive *drive)
         if (drive->options.own_fd) {
             close(drive->fd);
         }
+        kt_ocsp_job_free(drive->status);
         kt_trust_free(drive->options.own_trust);
         pthread_mutex_destroy(&drive->sending);
         free(drive);
     }
+}
+
+int kt_drive_answer_fd(const struct kt_drive *drive)
+{
+    return drive->asking ? kt_ocsp_job_fd(drive->status) : -1;
+}
+
+bool kt_drive_ocsp(struct kt_drive *drive, struct kt_ocsp_report *report)
+{
+    const struct kt_fault *verdict;
+
+    if (drive->status == NULL || drive->asking) {
+        return false;
+    }
+    verdict = kt_ocsp_job_verdict(drive->status, report);
+    (void)verdict;
+    return true;
 }
 
 struct kt_conn *kt_drive_conn(struct kt_drive *drive)

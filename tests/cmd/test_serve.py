@@ -556,6 +556,18 @@ def test_a_file_in_the_place_of_the_control_socket_is_left_alone(cli, control_pa
     assert control_path.read_text() == "precious\n"
 
 
+def test_bindings_are_those_of_the_client(cli, control_path):
+    server = cli.serve("--control", control_path)
+    client = cli.start_connect(server.port, "--commands", "~")
+    client.write(b"~b\n")
+    client.wait_err(re.compile(rb"tls-server-end-point [0-9a-f]+\n"))
+    ours = dict(re.findall(r"keyturn: binding (\S+) ([0-9a-f]+)", client.err))
+    with Control(control_path) as control:
+        line, last = control.ask("bindings")
+    assert last == "ok"
+    assert line.startswith("[1] ") and dict(word.split("=") for word in line.split()[1:]) == ours
+
+
 def test_status_and_epochs(cli, peer, control_path):
     server = cli.serve("--echo", "--control", control_path)
     with Control(control_path) as control, peer.python_client(server.port) as tls:
