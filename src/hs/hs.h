@@ -122,7 +122,7 @@ struct kt_hs {
     bool leaves;                    /* it runs after the handshake: what it sends is left to the sending half */
     struct kt_flight *flight;       /* being made; the carrier's */
     struct kt_hs *main;             /* of an exchange after the handshake: the connection's; else NULL */
-    struct kt_post_auth *post_auth; /* NULL: not negotiated */
+    struct kt_post_auth *post_auth; /* NULL: not negotiated, or the connection has failed */
     struct kt_arena arena;
     struct kt_hs_work *work;        /* NULL when no handshake runs */
     struct kt_budget post_messages; /* key updates and tickets the peer may still send */
@@ -135,6 +135,7 @@ struct kt_hs {
     _Atomic(uint16_t) peer_scheme;
     bool retried;
     bool resumed;
+    bool post_auth_offered;
     struct kt_psk *psk;       /* external, that stands for certificates; holds a reference; NULL: none */
     bool peer_stapled;        /* the peer's certificate came with an OCSP response */
     uint16_t peer_scts;       /* and with so many timestamps */
