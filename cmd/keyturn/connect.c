@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "connect_status.h"
 #include "options.h"
 #include "report.h"
 #include "session_file.h"
@@ -38,8 +39,10 @@ struct request {
     struct kt_session *offered;
     struct kt_session *latest; /* of the last ticket that came */
     const char *prefix;        /* of live commands; "": none */
+    bool post_handshake;       /* the server may ask for a certificate at any time */
     bool insecure;
-    enum kt_staple staple;
+    struct kt_asked asked;
+    struct kt_ocsp *ocsp; /* or NULL */
 };
 
 /* Bytes on their way: [head, tail) of the memory. */
@@ -87,16 +90,24 @@ static const char *set_insecure(void *target, const char *value)
 
 static const char *set_ocsp(void *target, const char *value)
 {
-    static const char *const words[] = {
-        [KT_STAPLE_IGNORE] = "ignore", [KT_STAPLE_CHECK] = "check", [KT_STAPLE_REQUIRE] = "require"};
+    return kt_asked_staple(&((struct request *)target)->asked, value);
+}
 
-    for (unsigned i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (strcmp(value, words[i]) == 0) {
-            ((struct request *)target)->staple = (enum kt_staple)i;
-            return NULL;
-        }
-    }
-    return "it is ignore, check or require";
+static const char *set_ocsp_fetch(void *target, const char *value)
+{
+    return kt_asked_fetch(&((struct request *)target)->asked, value);
+}
+
+static const char *set_sct(void *target, const char *value)
+{
+    (void)value;
+    ((struct request *)target)->asked.scts = true;
+    return NULL;
+}
+
+static const char *set_ticket_request(void *target, const char *value)
+{
+    return kt_asked_tickets(&((struct request *)target)->asked, value);
 }
 
 static const char *set_commands(void *target, const char *value)
@@ -108,6 +119,13 @@ static const char *set_commands(void *target, const char *value)
 static const char *set_session(void *target, const char *value)
 {
     ((struct request *)target)->session_path = value;
+    return NULL;
+}
+
+static const char *set_post_handshake(void *target, const char *value)
+{
+    (void)value;
+    ((struct request *)target)->post_handshake = true;
     return NULL;
 }
 
@@ -123,8 +141,12 @@ static const struct kt_option own_options[] = {
     {"servername", "NAME", "the name to ask for and to verify; default: HOST", set_server_name},
     {"insecure", NULL, "DANGER: do not verify the peer", set_insecure},
     {"ocsp", "ignore|check|require", "what a stapled OCSP response counts; default check", set_ocsp},
+    {"ocsp-fetch", "off|soft|hard", "ask the responder of the server's certificate; default off", set_ocsp_fetch},
+    {"sct", NULL, "ask for certificate timestamps and say how many came", set_sct},
+    {"ticket-request", "NEW,RESUMED", "how many tickets are wanted; above 0 with --session", set_ticket_request},
     {"commands", "PREFIX", "lines of stdin that begin so are commands; default ~ on a terminal", set_commands},
     {"session", "FILE", "resume the session in FILE, and put the newest one there", set_session},
+    {"post-handshake-auth", NULL, "let the server ask for a certificate after the handshake, too", set_post_handshake},
     {"half-close", NULL, "at the end of stdin close our side and go on reading; always so", set_half_close},
     {NULL, NULL, NULL, NULL},
 };
@@ -159,6 +181,9 @@ static enum kt_exit parse(struct request *request, int argc, char **argv)
     }
     if (request->insecure && request->ca != NULL) {
         return kt_report_usage("connect", "--insecure and --ca exclude each other");
+    }
+    if (request->insecure && (request->options.crl_count > 0 || request->asked.fetch != KT_OCSP_OFF)) {
+        return kt_report_usage("connect", "--insecure excludes --crl and --ocsp-fetch");
     }
     request->server_name = request->server_name != NULL ? request->server_name : request->host;
     if (request->prefix == NULL) {
@@ -573,6 +598,7 @@ static enum kt_exit converse(const struct request *request, struct kt_drive *dri
         kt_report_connected("", conn, !request->insecure && kt_conn_facts(conn).peer_authenticated,
                             (kt_clock_us() - began) / 1000);
     }
+    kt_asked_report(&request->asked, drive, request->options.quiet);
     s = (struct session){.request = request, .drive = drive, .fd = fd, .line_begins = true};
     s.whole_writes = fstat(STDOUT_FILENO, &out) == 0 && S_ISREG(out.st_mode);
     (void)fcntl(fd, F_SETFL, O_NONBLOCK);
@@ -594,6 +620,7 @@ static enum kt_exit connect_with(const struct request *request, struct kt_config
     struct kt_drive_options options = {
         .trust = trust,
         .verify = kt_options_verify(&request->options),
+        .ocsp = request->ocsp,
         .danger_accept_any = request->insecure,
         .server_name = {(const uint8_t *)request->server_name, strlen(request->server_name)},
         .session = request->offered,
@@ -603,7 +630,7 @@ static enum kt_exit connect_with(const struct request *request, struct kt_config
     enum kt_exit done;
     int fd;
 
-    options.verify.staple = request->staple;
+    options.verify.staple = request->asked.staple;
     errno = 0;
     fault = kt_dial(request->host, request->port, &fd);
     if (fault != NULL) {
@@ -640,7 +667,7 @@ static enum kt_exit load_trust(const struct request *request, struct kt_trust **
         return kt_report_fault("", request->ca != NULL ? request->ca : "trust", fault, NULL, 0);
     }
     *out = trust;
-    return KT_EXIT_NONE;
+    return kt_options_crls(&request->options, trust);
 }
 
 static void observe(void *user, const struct kt_conn *conn, const struct kt_notice *notice)
@@ -648,20 +675,31 @@ static void observe(void *user, const struct kt_conn *conn, const struct kt_noti
     struct request *request = user;
 
     kt_options_observe(&request->options, conn, notice);
-    if (notice->kind == KT_NOTICE_SESSION) {
+    if (notice->kind == KT_NOTICE_SESSION && request->session_path != NULL) {
         kt_session_unref(request->latest);
         request->latest = kt_session_ref(notice->u.session);
+    }
+    if (notice->kind == KT_NOTICE_POST_AUTH && !request->options.quiet) {
+        kt_report_line("", notice->u.post_auth.chain_len > 0 ? "asked for a certificate and showed it"
+                                                             : "asked for a certificate and had none to show");
     }
 }
 
 /* Before the builder is made, for it copies the environment. */
+static void watch(struct request *request)
+{
+    if (request->session_path != NULL || request->post_handshake) {
+        request->options.env.observer = observe;
+        request->options.env.user = request;
+    }
+}
+
 static enum kt_exit open_session(struct request *request)
 {
+    watch(request);
     if (request->session_path == NULL) {
         return KT_EXIT_NONE;
     }
-    request->options.env.observer = observe;
-    request->options.env.user = request;
     return kt_session_file_read(request->session_path, &request->options.env, &request->offered);
 }
 
@@ -669,11 +707,16 @@ static enum kt_exit open_session(struct request *request)
 static enum kt_exit add_resumption(const struct request *request, struct kt_builder *builder)
 {
     struct kt_resumption resumption = kt_resumption_default();
-    const char *context = request->insecure ? "insecure" : request->ca != NULL ? request->ca : "system";
-    size_t len = strlen(context);
+    const struct kt_options *options = &request->options;
     const struct kt_fault *fault;
+    char context[256];
 
-    resumption.context = (struct kt_span){(const uint8_t *)context, len < 255 ? len : 255};
+    (void)snprintf(context, sizeof context, "%d%d%d%zu %s %s", (int)request->asked.staple, (int)request->asked.fetch,
+                   options->crl_hard, options->crl_count, options->crl_count > 0 ? options->crls[0] : "",
+                   request->insecure     ? "insecure"
+                   : request->ca != NULL ? request->ca
+                                         : "system");
+    resumption.context = (struct kt_span){(const uint8_t *)context, strlen(context)};
     fault = request->session_path == NULL ? NULL : kt_builder_resumption(builder, &resumption);
     return fault == NULL ? KT_EXIT_NONE : kt_report_fault("", "--session", fault, NULL, 0);
 }
@@ -691,9 +734,28 @@ static enum kt_exit close_session(struct request *request, enum kt_exit done)
     return done == KT_EXIT_OK && kept != KT_EXIT_NONE ? kept : done;
 }
 
+static enum kt_exit build_config(const struct request *request, struct kt_config **out)
+{
+    struct kt_builder *builder;
+    enum kt_exit done = kt_options_builder(&request->options, KT_CLIENT, &builder);
+
+    if (done != KT_EXIT_NONE) {
+        return done;
+    }
+    done = add_resumption(request, builder);
+    if (done == KT_EXIT_NONE) {
+        done = kt_asked_apply(&request->asked, builder);
+    }
+    if (done != KT_EXIT_NONE) {
+        kt_builder_free(builder);
+        return done;
+    }
+    kt_builder_post_handshake_auth(builder, request->post_handshake);
+    return kt_options_build(builder, out);
+}
+
 static enum kt_exit connect_by(struct request *request)
 {
-    struct kt_builder *builder = NULL;
     struct kt_config *config = NULL;
     struct kt_trust *trust = NULL;
     enum kt_exit done = load_trust(request, &trust);
@@ -702,19 +764,16 @@ static enum kt_exit connect_by(struct request *request)
         done = open_session(request);
     }
     if (done == KT_EXIT_NONE) {
-        done = kt_options_builder(&request->options, KT_CLIENT, &builder);
+        done = build_config(request, &config);
     }
     if (done == KT_EXIT_NONE) {
-        done = add_resumption(request, builder);
-    }
-    if (done == KT_EXIT_NONE) {
-        kt_builder_staple(builder, request->staple != KT_STAPLE_IGNORE);
-        done = kt_options_build(builder, &config);
+        done = kt_asked_fetcher(&request->asked, &request->options, &request->ocsp);
     }
     if (done == KT_EXIT_NONE) {
         done = connect_with(request, config, trust);
     }
     done = close_session(request, done);
+    kt_ocsp_free(request->ocsp);
     kt_config_unref(config);
     kt_trust_free(trust);
     return done;

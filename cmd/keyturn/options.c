@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "report.h"
@@ -242,6 +243,41 @@ const char *kt_options_ocsp(struct kt_options *options, const char *path)
     return NULL;
 }
 
+const char *kt_options_sct(struct kt_options *options, const char *path)
+{
+    if (options->credential_count == 0) {
+        return "the --cert or --pkcs12 it belongs to must stand before it";
+    }
+    options->credentials[options->credential_count - 1].sct = path;
+    return NULL;
+}
+
+/* Revocation */
+
+static const char *set_crl(void *target, const char *value)
+{
+    struct kt_options *o = target;
+
+    if (o->crl_count == KT_OPTION_CRLS) {
+        return complaint("more than %d files and folders", KT_OPTION_CRLS);
+    }
+    o->crls[o->crl_count++] = value;
+    return NULL;
+}
+
+static const char *set_crl_check(void *target, const char *value)
+{
+    ((struct kt_options *)target)->crl_hard = strcmp(value, "hard") == 0;
+    return strcmp(value, "hard") == 0 || strcmp(value, "soft") == 0 ? NULL : "it is soft or hard";
+}
+
+static const char *set_ocsp_local(void *target, const char *value)
+{
+    (void)value;
+    ((struct kt_options *)target)->ocsp_local = true;
+    return NULL;
+}
+
 /* The rest */
 
 static const char *set_policy(void *target, const char *value)
@@ -318,6 +354,10 @@ static const struct kt_option common[] = {
     {"key", "FILE", "its private key in PEM; default: in the file of --cert", set_key},
     {"pkcs12", "FILE", "certificate and key in PKCS#12", set_pkcs12},
     {"password-file", "FILE", "the first line is the password of the key before it", set_password_file},
+    {"crl", "FILE|DIR", "revocation lists, PEM or DER, or a folder of them; may be repeated", set_crl},
+    {"crl-check", "soft|hard", "hard: each certificate of a chain must be covered by a list; default soft",
+     set_crl_check},
+    {"ocsp-local", NULL, "ask responders on this host and at any port, too", set_ocsp_local},
     {"alpn", "LIST", "application protocols, most preferred first, as in h2,http/1.1", set_alpn},
     {"policy", "NAME|FILE", "what is allowed, as modern, 2026-modern or a file; the options override it", set_policy},
     {"groups", "LIST", "key exchange groups, as in x25519,P-256", set_groups},
@@ -533,6 +573,7 @@ struct kt_verify kt_options_verify(const struct kt_options *options)
 
     how.min_rsa_bits = options->policy.min_rsa_bits;
     how.min_curve_bits = options->policy.min_curve_bits;
+    how.crl = options->crl_hard ? KT_CRL_HARD : KT_CRL_SOFT;
     return how;
 }
 
@@ -602,6 +643,42 @@ static const struct kt_fault *load(const struct kt_options *o, const struct kt_o
     return kt_credential_from_files(&o->env, from->cert, key, password, out);
 }
 
+static bool is_folder(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+enum kt_exit kt_options_crls(const struct kt_options *options, struct kt_trust *trust)
+{
+    for (size_t i = 0; i < options->crl_count; i++) {
+        const char *path = options->crls[i];
+        const struct kt_fault *fault =
+            is_folder(path) ? kt_trust_add_crl_dir(trust, path) : kt_trust_add_crl_file(trust, path);
+
+        if (fault != NULL) {
+            (void)kt_report_fault("", path, fault, NULL, 0);
+            return KT_EXIT_FILES;
+        }
+    }
+    return KT_EXIT_NONE;
+}
+
+static enum kt_exit add_scts(const struct kt_options *o, const char *path, struct kt_credential **credential)
+{
+    struct kt_credential *with;
+    const struct kt_fault *fault = kt_credential_scts_file(&o->env, *credential, path, &with);
+
+    if (fault != NULL) {
+        (void)kt_report_fault("", path, fault, NULL, 0);
+        return KT_EXIT_FILES;
+    }
+    kt_credential_unref(*credential);
+    *credential = with;
+    return KT_EXIT_NONE;
+}
+
 /* A response that no client will take is served all the same, as the owner says so; but not silently. */
 static enum kt_exit staple(const struct kt_options *o, const char *path, struct kt_credential **credential)
 {
@@ -633,9 +710,9 @@ static enum kt_exit blame_files(const struct kt_option_credential *from, const s
     return kt_report_fault("", files, fault, NULL, 0);
 }
 
-static enum kt_exit add_credential(const struct kt_options *o, const struct kt_option_credential *from,
-                                   struct kt_builder *builder)
+enum kt_exit kt_options_credential(const struct kt_options *o, size_t index, struct kt_credential **out)
 {
+    const struct kt_option_credential *from = &o->credentials[index];
     struct kt_credential *credential = NULL;
     char password[PASSWORD_MAX] = "";
     enum kt_exit done = KT_EXIT_NONE;
@@ -649,14 +726,35 @@ static enum kt_exit add_credential(const struct kt_options *o, const struct kt_o
     }
     fault = load(o, from, from->password_file != NULL ? password : NULL, &credential);
     explicit_bzero(password, sizeof password);
-    if (fault == NULL && from->ocsp != NULL) {
+    if (fault != NULL) {
+        return blame_files(from, fault);
+    }
+    if (from->ocsp != NULL && strcmp(from->ocsp, KT_OPTION_FETCH) != 0) {
         done = staple(o, from->ocsp, &credential);
     }
-    if (fault == NULL && done == KT_EXIT_NONE) {
-        fault = kt_builder_credential(builder, credential);
+    if (done == KT_EXIT_NONE && from->sct != NULL) {
+        done = add_scts(o, from->sct, &credential);
     }
+    if (done != KT_EXIT_NONE) {
+        kt_credential_unref(credential);
+        return done;
+    }
+    *out = credential;
+    return KT_EXIT_NONE;
+}
+
+static enum kt_exit add_credential(const struct kt_options *o, size_t index, struct kt_builder *builder)
+{
+    struct kt_credential *credential;
+    enum kt_exit done = kt_options_credential(o, index, &credential);
+    const struct kt_fault *fault;
+
+    if (done != KT_EXIT_NONE) {
+        return done;
+    }
+    fault = kt_builder_credential(builder, credential);
     kt_credential_unref(credential);
-    return fault == NULL ? done : blame_files(from, fault);
+    return fault == NULL ? KT_EXIT_NONE : blame_files(&o->credentials[index], fault);
 }
 
 typedef const struct kt_fault *id_setter(struct kt_builder *b, const uint16_t *ids, size_t n);
@@ -708,12 +806,11 @@ static const struct kt_fault *apply(const struct kt_options *o, struct kt_builde
     return fault;
 }
 
-enum kt_exit kt_options_builder(const struct kt_options *options, enum kt_role role, struct kt_builder **out)
+enum kt_exit kt_options_bare_builder(const struct kt_options *options, enum kt_role role, struct kt_builder **out)
 {
     const char *field = "configuration";
     struct kt_builder *builder = NULL;
     const struct kt_fault *fault = kt_builder_new(role, &options->env, &builder);
-    enum kt_exit done = KT_EXIT_NONE;
 
     if (fault == NULL) {
         fault = apply(options, builder, &field);
@@ -723,8 +820,20 @@ enum kt_exit kt_options_builder(const struct kt_options *options, enum kt_role r
         return kt_report_fault("", field, fault, NULL, 0);
     }
     kt_builder_danger_keylog(builder, options->keylog != NULL);
+    *out = builder;
+    return KT_EXIT_NONE;
+}
+
+enum kt_exit kt_options_builder(const struct kt_options *options, enum kt_role role, struct kt_builder **out)
+{
+    struct kt_builder *builder;
+    enum kt_exit done = kt_options_bare_builder(options, role, &builder);
+
+    if (done != KT_EXIT_NONE) {
+        return done;
+    }
     for (size_t i = 0; i < options->credential_count && done == KT_EXIT_NONE; i++) {
-        done = add_credential(options, &options->credentials[i], builder);
+        done = add_credential(options, i, builder);
     }
     if (done != KT_EXIT_NONE) {
         kt_builder_free(builder);

@@ -26,9 +26,13 @@ enum kt_exit {
     KT_EXIT_NONE = -1,     /* go on */
 };
 
+/* In place of a file: the response is asked for. A file of that name is "./fetch". */
+#define KT_OPTION_FETCH "fetch"
+
 enum {
     KT_OPTION_LIST = 32,
     KT_OPTION_ALPN = 16,
+    KT_OPTION_CRLS = 16,
 };
 
 /* Identifiers in order of preference; n 0: not given. */
@@ -43,7 +47,8 @@ struct kt_option_credential {
     const char *key; /* NULL: in the same file as cert */
     const char *pkcs12;
     const char *password_file;
-    const char *ocsp; /* a response to staple, DER; of serve */
+    const char *ocsp; /* of serve: a response to staple, DER, or KT_OPTION_FETCH */
+    const char *sct;  /* of serve: timestamps */
 };
 
 /* Strings point into argv. */
@@ -61,6 +66,10 @@ struct kt_options {
     int key_shares;      /* -1: not given */
     struct kt_option_credential credentials[KT_OPTION_LIST];
     size_t credential_count;
+    const char *crls[KT_OPTION_CRLS]; /* files and folders */
+    size_t crl_count;
+    bool crl_hard;
+    bool ocsp_local; /* responders may be on this host and at any port */
     const char *keylog_path;
     enum kt_trace_form trace_form;
     bool quiet;
@@ -122,11 +131,19 @@ void kt_options_observe(void *user, const struct kt_conn *conn, const struct kt_
  */
 enum kt_exit kt_options_builder(const struct kt_options *options, enum kt_role role, struct kt_builder **out);
 
+/* The same without credentials; and one of those, by its index in the options. */
+enum kt_exit kt_options_bare_builder(const struct kt_options *options, enum kt_role role, struct kt_builder **out);
+enum kt_exit kt_options_credential(const struct kt_options *options, size_t index, struct kt_credential **out);
+
+/* Adds the revocation lists that the options name. KT_EXIT_NONE, or the message was printed. */
+enum kt_exit kt_options_crls(const struct kt_options *options, struct kt_trust *trust);
+
 /* Builds and frees the builder, whatever comes of it. KT_EXIT_NONE, or the message named the field. */
 enum kt_exit kt_options_build(struct kt_builder *builder, struct kt_config **out);
 
-/* For `set` functions: the OCSP response of the credential named last. NULL, or what is wrong. */
+/* For `set` functions: OCSP response and timestamps of the credential named last. NULL, or what is wrong. */
 const char *kt_options_ocsp(struct kt_options *options, const char *path);
+const char *kt_options_sct(struct kt_options *options, const char *path);
 
 /* For `set` functions. False when the text is not a decimal number from 0 to max. */
 bool kt_options_number(const char *text, uint64_t max, uint64_t *out);

@@ -24,6 +24,7 @@
 #include "serve_facts.h"
 #include "serve_path.h"
 #include "serve_setup.h"
+#include "serve_staple.h"
 
 enum {
     DESCRIPTORS_MAX = 1 << 20,
@@ -42,6 +43,7 @@ struct server {
     struct kt_setup *setup;
     struct kt_credential *ephemeral; /* or NULL */
     struct kt_control *control;      /* or NULL */
+    struct kt_stapler *stapler;      /* or NULL */
 
     int epoll;
     struct kt_source listener, signals, wake;
@@ -117,6 +119,28 @@ static void wake_ready(struct kt_source *source)
     resume_accepting(SERVER_OF(source, wake));
 }
 
+/* New connections show what is stapled to a certificate now. */
+static void on_stapled(void *user, size_t index, struct kt_credential *credential)
+{
+    struct server *server = user;
+    struct kt_setup *setup;
+
+    if (kt_setup_exchange(server->setup, &server->common, &server->own, index, credential, &setup) == KT_EXIT_NONE) {
+        kt_setup_unref(server->setup);
+        server->setup = setup;
+    }
+}
+
+static void begin_stapling(struct server *server)
+{
+    struct kt_setup *setup = kt_setup_ref(server->setup); /* for each response found makes another */
+
+    if (server->stapler != NULL) {
+        kt_stapler_begin(server->stapler, setup->credentials, setup->credential_count);
+    }
+    kt_setup_unref(setup);
+}
+
 /* New connections get what the files say now; what goes wrong leaves all as it was. */
 static bool reload(struct server *server)
 {
@@ -130,6 +154,7 @@ static bool reload(struct server *server)
     }
     kt_setup_unref(server->setup);
     server->setup = setup;
+    begin_stapling(server);
     kt_report_line("", "reloaded");
     return true;
 }
@@ -199,6 +224,33 @@ static void command_update_both(struct server *server, struct kt_text *answer)
     kt_text_add(answer, "connections=%zu\nok\n", rekey(server, KT_REKEY_BOTH));
 }
 
+/* Whoever is asked for a certificate must be verifiable. */
+static void request_certificate(struct server *server, enum kt_client_auth mode, struct kt_text *answer)
+{
+    if (server->own.client_ca == NULL) {
+        kt_text_add(answer, "error: certificates of clients need --client-ca\n");
+        return;
+    }
+    kt_text_add(answer, "connections=%zu\nok\n", kt_facts_request(server->workers, server->worker_count, mode));
+}
+
+static void command_request_certificate(struct server *server, struct kt_text *answer)
+{
+    request_certificate(server, KT_CLIENT_AUTH_REQUEST, answer);
+}
+
+static void command_require_certificate(struct server *server, struct kt_text *answer)
+{
+    request_certificate(server, KT_CLIENT_AUTH_REQUIRE, answer);
+}
+
+static void command_send_tickets(struct server *server, struct kt_text *answer)
+{
+    unsigned count = server->own.tickets > 0 ? (unsigned)server->own.tickets : 1;
+
+    kt_text_add(answer, "connections=%zu\nok\n", kt_facts_tickets(server->workers, server->worker_count, count));
+}
+
 static void command_reload(struct server *server, struct kt_text *answer)
 {
     kt_text_add(answer, reload(server) ? "ok\n" : "error: what the files hold is not usable; stderr says why\n");
@@ -210,16 +262,33 @@ static void command_stop(struct server *server, struct kt_text *answer)
     kt_text_add(answer, "ok\n");
 }
 
+static const struct {
+    const char *name;
+    void (*run)(struct server *server, struct kt_text *answer);
+} commands[] = {
+    {"status", command_status},
+    {"epochs", command_epochs},
+    {"bindings", command_bindings},
+    {"update", command_update},
+    {"update-both", command_update_both},
+    {"request-certificate", command_request_certificate},
+    {"require-certificate", command_require_certificate},
+    {"send-tickets", command_send_tickets},
+    {"reload", command_reload},
+    {"stop", command_stop},
+};
+
+static void refuse_command(struct kt_text *answer)
+{
+    kt_text_add(answer, "error: unknown command; there are");
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        kt_text_add(answer, " %s", commands[i].name);
+    }
+    kt_text_add(answer, "\n");
+}
+
 static void run_command(void *user, const char *command, struct kt_text *answer)
 {
-    static const struct {
-        const char *name;
-        void (*run)(struct server *server, struct kt_text *answer);
-    } commands[] = {
-        {"status", command_status}, {"epochs", command_epochs},           {"bindings", command_bindings},
-        {"update", command_update}, {"update-both", command_update_both}, {"reload", command_reload},
-        {"stop", command_stop},
-    };
     struct server *server = user;
 
     if (server->stopping) {
@@ -232,7 +301,7 @@ static void run_command(void *user, const char *command, struct kt_text *answer)
             return;
         }
     }
-    kt_text_add(answer, "error: unknown command; there are status epochs bindings update update-both reload stop\n");
+    refuse_command(answer);
 }
 
 static void loop(struct server *server)
@@ -362,6 +431,29 @@ static enum kt_exit open_events(struct server *server)
     return KT_EXIT_NONE;
 }
 
+static bool staples_anything(const struct kt_options *common)
+{
+    for (size_t i = 0; i < common->credential_count; i++) {
+        if (common->credentials[i].ocsp != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum kt_exit open_stapler(struct server *server)
+{
+    if (!staples_anything(&server->common)) {
+        return KT_EXIT_NONE;
+    }
+    server->stapler = kt_stapler_new(server->epoll, &server->common, on_stapled, server);
+    if (server->stapler == NULL) {
+        return fail("--ocsp", KT_REASON_MEMORY_SPENT, RESOURCES, KT_EXIT_FILES);
+    }
+    begin_stapling(server);
+    return KT_EXIT_NONE;
+}
+
 static enum kt_exit fail_to_listen(const struct server *server)
 {
     return fail(server->own.listen, KT_REASON_CONNECT_FAILED,
@@ -467,6 +559,9 @@ static enum kt_exit open_all(struct server *server)
     if (exit == KT_EXIT_NONE) {
         exit = open_listener(server);
     }
+    if (exit == KT_EXIT_NONE) {
+        exit = open_stapler(server);
+    }
     return exit;
 }
 
@@ -480,6 +575,7 @@ static void close_fd(int fd)
 static void close_all(struct server *server)
 {
     kt_control_free(server->control);
+    kt_stapler_free(server->stapler);
     kt_setup_unref(server->setup);
     kt_credential_unref(server->ephemeral);
     kt_ticket_ring_unref(server->own.ring);

@@ -27,7 +27,7 @@ static enum kt_exit load_trust(const struct kt_serve_options *own, struct kt_tru
     if (fault == NULL) {
         fault = kt_trust_add_file(*out, own->client_ca);
     }
-    return fault == NULL ? KT_EXIT_NONE : refuse(own->client_ca, fault);
+    return fault == NULL ? kt_options_crls(own->common, *out) : refuse(own->client_ca, fault);
 }
 
 static enum kt_exit add_client_auth(struct kt_builder *builder, const struct kt_serve_options *own,
@@ -46,19 +46,24 @@ static enum kt_exit add_client_auth(struct kt_builder *builder, const struct kt_
     return fault == NULL ? KT_EXIT_NONE : refuse(own->client_ca, fault);
 }
 
-static enum kt_exit add_ephemeral(struct kt_builder *builder, struct kt_credential *ephemeral)
+static enum kt_exit add_credentials(struct kt_builder *builder, const struct kt_setup *setup,
+                                    struct kt_credential *ephemeral)
 {
     const struct kt_fault *fault = ephemeral == NULL ? NULL : kt_builder_credential(builder, ephemeral);
 
-    return fault == NULL ? KT_EXIT_NONE : refuse("the ephemeral certificate", fault);
+    for (size_t i = 0; i < setup->credential_count && fault == NULL; i++) {
+        fault = kt_builder_credential(builder, setup->credentials[i]);
+    }
+    return fault == NULL ? KT_EXIT_NONE : refuse("the certificates", fault);
 }
 
 /* Whom we trust is told by the name of the file: a session of one file's authorities is none of another's. */
 static enum kt_exit add_resumption(struct kt_builder *builder, const struct kt_serve_options *own)
 {
     struct kt_resumption resumption = kt_resumption_default();
-    size_t len = own->client_ca != NULL ? strlen(own->client_ca) : 0;
+    const struct kt_options *common = own->common;
     const struct kt_fault *fault;
+    char context[256] = "";
 
     if (own->ring == NULL) {
         return KT_EXIT_NONE;
@@ -67,16 +72,20 @@ static enum kt_exit add_resumption(struct kt_builder *builder, const struct kt_s
     resumption.generation = own->generation;
     resumption.tickets = (unsigned)own->tickets;
     resumption.ticket_seconds = (uint32_t)own->ticket_seconds;
-    resumption.context = (struct kt_span){(const uint8_t *)own->client_ca, len < 255 ? len : 255};
+    if (own->client_ca != NULL) {
+        (void)snprintf(context, sizeof context, "%d%zu %s %s", common->crl_hard, common->crl_count,
+                       common->crl_count > 0 ? common->crls[0] : "", own->client_ca);
+    }
+    resumption.context = (struct kt_span){(const uint8_t *)context, strlen(context)};
     fault = kt_builder_resumption(builder, &resumption);
     return fault == NULL ? KT_EXIT_NONE : refuse("--tickets", fault);
 }
 
-static enum kt_exit load_config(const struct kt_options *common, const struct kt_serve_options *own,
-                                struct kt_credential *ephemeral, struct kt_setup *setup)
+static enum kt_exit build_config(const struct kt_options *common, const struct kt_serve_options *own,
+                                 struct kt_credential *ephemeral, struct kt_setup *setup)
 {
     struct kt_builder *builder;
-    enum kt_exit exit = kt_options_builder(common, KT_SERVER, &builder);
+    enum kt_exit exit = kt_options_bare_builder(common, KT_SERVER, &builder);
 
     if (exit != KT_EXIT_NONE) {
         return exit;
@@ -86,7 +95,7 @@ static enum kt_exit load_config(const struct kt_options *common, const struct kt
         exit = add_resumption(builder, own);
     }
     if (exit == KT_EXIT_NONE) {
-        exit = add_ephemeral(builder, ephemeral);
+        exit = add_credentials(builder, setup, ephemeral);
     }
     if (exit != KT_EXIT_NONE) {
         kt_builder_free(builder);
@@ -95,28 +104,79 @@ static enum kt_exit load_config(const struct kt_options *common, const struct kt
     return kt_options_build(builder, &setup->config);
 }
 
-enum kt_exit kt_setup_load(const struct kt_options *common, const struct kt_serve_options *own,
-                           struct kt_credential *ephemeral, struct kt_setup **out)
+static enum kt_exit load_credentials(const struct kt_options *common, struct kt_setup *setup)
+{
+    enum kt_exit exit = KT_EXIT_NONE;
+
+    for (size_t i = 0; i < common->credential_count && exit == KT_EXIT_NONE; i++) {
+        exit = kt_options_credential(common, i, &setup->credentials[i]);
+        setup->credential_count += exit == KT_EXIT_NONE ? 1 : 0;
+    }
+    return exit;
+}
+
+static struct kt_setup *setup_new(void)
 {
     struct kt_setup *setup = calloc(1, sizeof *setup);
-    enum kt_exit exit;
 
     if (setup == NULL) {
         kt_report_line("", "error: not enough memory (reason=%s alert=-)", kt_reason_name(KT_REASON_MEMORY_SPENT));
+    } else {
+        atomic_init(&setup->references, 1);
+    }
+    return setup;
+}
+
+enum kt_exit kt_setup_load(const struct kt_options *common, const struct kt_serve_options *own,
+                           struct kt_credential *ephemeral, struct kt_setup **out)
+{
+    struct kt_setup *setup = setup_new();
+    enum kt_exit exit;
+
+    if (setup == NULL) {
         return KT_EXIT_FILES;
     }
-    atomic_init(&setup->references, 1);
     setup->verify = kt_options_verify(common);
     setup->verify.any_name = true; /* clients are known by their authority, not by a host name */
     exit = load_trust(own, &setup->trust);
     if (exit == KT_EXIT_NONE) {
-        exit = load_config(common, own, ephemeral, setup);
+        exit = load_credentials(common, setup);
+    }
+    if (exit == KT_EXIT_NONE) {
+        exit = build_config(common, own, ephemeral, setup);
     }
     if (exit != KT_EXIT_NONE) {
         kt_setup_unref(setup);
         return exit;
     }
     *out = setup;
+    return KT_EXIT_NONE;
+}
+
+/* A setup that was itself made by an exchange stands on the one that was loaded: there is never more than one below. */
+enum kt_exit kt_setup_exchange(struct kt_setup *setup, const struct kt_options *common,
+                               const struct kt_serve_options *own, size_t index, struct kt_credential *credential,
+                               struct kt_setup **out)
+{
+    struct kt_setup *other = setup_new();
+    enum kt_exit exit;
+
+    if (other == NULL) {
+        return KT_EXIT_FILES;
+    }
+    other->base = kt_setup_ref(setup->base != NULL ? setup->base : setup);
+    other->trust = setup->trust;
+    other->verify = setup->verify;
+    other->credential_count = setup->credential_count;
+    for (size_t i = 0; i < setup->credential_count; i++) {
+        other->credentials[i] = kt_credential_ref(i == index ? credential : setup->credentials[i]);
+    }
+    exit = build_config(common, own, NULL, other);
+    if (exit != KT_EXIT_NONE) {
+        kt_setup_unref(other);
+        return exit;
+    }
+    *out = other;
     return KT_EXIT_NONE;
 }
 
@@ -132,7 +192,13 @@ void kt_setup_unref(struct kt_setup *setup)
         return;
     }
     kt_config_unref(setup->config);
-    kt_trust_free(setup->trust);
+    for (size_t i = 0; i < setup->credential_count; i++) {
+        kt_credential_unref(setup->credentials[i]);
+    }
+    if (setup->base == NULL) {
+        kt_trust_free(setup->trust);
+    }
+    kt_setup_unref(setup->base);
     free(setup);
 }
 

@@ -1,7 +1,8 @@
 /*
  * serve_setup.h - what new connections are made from: configuration and trust, read from their files.
  *
- * Reload makes another setup; each connection keeps the one it began with until it ends.
+ * Reload makes another setup, and so does a new OCSP response; each connection keeps the one it began with until it
+ * ends.
  */
 #ifndef KT_SERVE_SETUP_H
 #define KT_SERVE_SETUP_H
@@ -11,8 +12,11 @@
 struct kt_setup {
     _Atomic size_t references;
     struct kt_config *config;
-    struct kt_trust *trust;  /* for the certificates of clients, or NULL */
-    struct kt_verify verify; /* how they are checked */
+    struct kt_trust *trust;                            /* for the certificates of clients, or NULL */
+    struct kt_verify verify;                           /* how they are checked */
+    struct kt_credential *credentials[KT_OPTION_LIST]; /* in the order of the options; not the ephemeral one */
+    size_t credential_count;
+    struct kt_setup *base; /* whose trust this is; NULL: its own */
 };
 
 /*
@@ -21,6 +25,13 @@ struct kt_setup {
  */
 enum kt_exit kt_setup_load(const struct kt_options *common, const struct kt_serve_options *own,
                            struct kt_credential *ephemeral, struct kt_setup **out);
+/*
+ * The same setup with another credential in that place; nothing is read from files. KT_EXIT_NONE, or the message was
+ * printed and *out is untouched.
+ */
+enum kt_exit kt_setup_exchange(struct kt_setup *setup, const struct kt_options *common,
+                               const struct kt_serve_options *own, size_t index, struct kt_credential *credential,
+                               struct kt_setup **out);
 struct kt_setup *kt_setup_ref(struct kt_setup *setup);
 void kt_setup_unref(struct kt_setup *setup);
 

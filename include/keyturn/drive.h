@@ -10,6 +10,7 @@
 
 #include <keyturn/conn.h>
 #include <keyturn/inspect.h>
+#include <keyturn/ocsp.h>
 #include <keyturn/pki.h>
 #include <keyturn/store.h>
 
@@ -37,6 +38,7 @@ struct kt_drive;
 struct kt_drive_options {
     const struct kt_trust *trust; /* must outlive the drive */
     struct kt_verify verify;      /* a number that is 0 is that of kt_verify_default() */
+    struct kt_ocsp *ocsp;         /* asks responders about the peer's certificate (below); must outlive the drive */
     bool danger_accept_any;       /* no check at all: the peer is whoever answers */
     struct kt_span server_name;   /* client: see kt_conn_options */
     struct kt_session *session;   /* likewise */
@@ -68,7 +70,8 @@ enum kt_io {
     KT_IO_DONE,        /* made progress as asked */
     KT_IO_WANT_READ,   /* non-blocking: call again when the descriptor is readable */
     KT_IO_WANT_WRITE,  /* non-blocking: call again when the descriptor is writable */
-    KT_IO_WANT_ANSWER, /* an ask was left open: answer it, then call again */
+    KT_IO_WANT_ANSWER, /* an ask was left open (after the handshake: and nothing can be read): answer it, then call
+                          again */
     KT_IO_CLOSED,      /* the peer closed cleanly: no more data will come */
     KT_IO_FAILED,      /* kt_drive_fault says why */
 };
@@ -85,6 +88,10 @@ enum kt_io {
  * With a non-blocking descriptor, KT_HAS_OUTPUT in kt_conn_half_status(KT_SENDING) after any call says that
  * kt_drive_flush should be called when the descriptor is writable, and kt_conn_deadline when kt_drive_tick should.
  *
+ * Asks after the handshake (post-handshake authentication) are answered while reading, as those of the handshake are.
+ * One left open by `answer` keeps nothing from flowing; only a blocking kt_drive_read that would have to wait returns
+ * WANT_ANSWER instead.
+ *
  * A write that fails in the transport leaves the receiving half alone: what the peer said last (an alert that
  * tells why, perhaps) can still be read. No call raises SIGPIPE on a socket.
  *
@@ -98,6 +105,16 @@ KT_API enum kt_io kt_drive_write(struct kt_drive *drive, const void *data, size_
 KT_API enum kt_io kt_drive_flush(struct kt_drive *drive);
 KT_API enum kt_io kt_drive_close(struct kt_drive *drive);
 KT_API enum kt_io kt_drive_tick(struct kt_drive *drive);
+
+/*
+ * With `ocsp` and `trust` the responder that the peer's certificate names is asked before the peer is accepted
+ * (ocsp.h). A handshake over a blocking descriptor waits for it, no longer than the fetcher's timeout. Over a
+ * non-blocking one it gives KT_IO_WANT_ANSWER: call again when kt_drive_answer_fd is readable (-1: there is no such
+ * thing to wait for). kt_drive_ocsp tells what came of it, from then on until the drive is freed; false: nothing was
+ * asked of the fetcher.
+ */
+KT_API int kt_drive_answer_fd(const struct kt_drive *drive);
+KT_API bool kt_drive_ocsp(struct kt_drive *drive, struct kt_ocsp_report *report);
 
 /* Why KT_IO_FAILED, or NULL; and errno of the transport where the reason is TRANSPORT_FAILED, else 0. */
 KT_API const struct kt_fault *kt_drive_fault(const struct kt_drive *drive);

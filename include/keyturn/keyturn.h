@@ -14,6 +14,7 @@
 #include <keyturn/inspect.h>
 #include <keyturn/lifetime.h>
 #include <keyturn/message.h>
+#include <keyturn/ocsp.h>
 #include <keyturn/pki.h>
 #include <keyturn/policy.h>
 #include <keyturn/session.h>

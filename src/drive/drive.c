@@ -38,7 +38,9 @@ struct kt_drive {
     struct failure unsent;   /* the sending half alone */
     atomic_bool peer_closed; /* the reader has seen close_notify */
     pthread_mutex_t sending;
-    bool broken; /* under `sending`: the transport takes no more bytes */
+    bool broken;                /* under `sending`: the transport takes no more bytes */
+    struct kt_ocsp_job *status; /* of the certificate asked about last; NULL: none was */
+    bool asking;                /* and the question whose answer it belongs to is open */
 };
 
 /* What must not be known any more stays with the first who said it: what follows is mostly its consequence.
@@ -276,6 +278,10 @@ static enum kt_io wait_input(struct kt_drive *d)
     if (kt_conn_fault(d->conn) != NULL) {
         return fail(d, kt_conn_fault(d->conn));
     }
+    /* Whoever left the question open is this thread: it would wait for itself. */
+    if (kt_conn_ask(d->conn) != NULL && !is_nonblocking(d)) {
+        return KT_IO_WANT_ANSWER;
+    }
     return wait_ready(d, events);
 }
 
@@ -348,12 +354,39 @@ static const struct kt_fault *sign(const struct kt_drive *d, const struct kt_ask
     return fault == NULL ? NULL : kt_answer_refuse(d->conn, fault);
 }
 
-static const struct kt_fault *verify(const struct kt_drive *d, const struct kt_ask *ask)
+/* The chain is judged at once; while a responder is asked, the question stays open. */
+static const struct kt_fault *verify_and_ask(struct kt_drive *d, const struct kt_ask *ask)
+{
+    const struct kt_fault *fault = NULL;
+
+    if (!d->asking) {
+        kt_ocsp_job_free(d->status); /* of another certificate, perhaps */
+        d->status = NULL;
+        fault = kt_ocsp_begin(d->options.ocsp, d->options.trust, &d->options.verify, ask, &d->status);
+        d->asking = fault == NULL;
+    }
+    if (d->asking && !is_nonblocking(d)) {
+        kt_ocsp_job_wait(d->status);
+    }
+    if (d->asking && !kt_ocsp_job_done(d->status)) {
+        return NULL;
+    }
+    if (d->asking) {
+        fault = kt_ocsp_job_verdict(d->status, NULL);
+        d->asking = false;
+    }
+    return fault == NULL ? kt_answer_verified(d->conn) : kt_answer_refuse(d->conn, fault);
+}
+
+static const struct kt_fault *verify(struct kt_drive *d, const struct kt_ask *ask)
 {
     const struct kt_fault *fault;
 
     if (d->options.danger_accept_any) {
         return kt_answer_verified(d->conn);
+    }
+    if (d->options.trust != NULL && d->options.ocsp != NULL) {
+        return verify_and_ask(d, ask);
     }
     fault = d->options.trust != NULL ? kt_pki_verify(d->options.trust, &d->options.verify, ask)
                                      : KT_FAULT(CERTIFICATE_UNTRUSTED);
@@ -370,7 +403,7 @@ static const struct kt_fault *hand_over(const struct kt_drive *d, const struct k
     return fault == NULL ? NULL : kt_answer_refuse(d->conn, fault);
 }
 
-static const struct kt_fault *answer_one(const struct kt_drive *d, const struct kt_ask *ask)
+static const struct kt_fault *answer_one(struct kt_drive *d, const struct kt_ask *ask)
 {
     bool own_check = d->options.danger_accept_any || d->options.trust != NULL || d->options.answer == NULL;
 
@@ -388,13 +421,20 @@ static const struct kt_fault *answer_one(const struct kt_drive *d, const struct 
     return hand_over(d, ask);
 }
 
+static bool is_open(const struct kt_drive *d, uint32_t number)
+{
+    const struct kt_ask *ask = kt_conn_ask(d->conn);
+
+    return ask != NULL && ask->number == number;
+}
+
 /* DONE when no ask is open. */
 static enum kt_io answer(struct kt_drive *d)
 {
     const struct kt_ask *ask;
 
     while ((ask = kt_conn_ask(d->conn)) != NULL) {
-        enum kt_ask_kind kind = ask->kind;
+        uint32_t number = ask->number;
         const struct kt_fault *fault = answer_one(d, ask);
 
         if (kt_conn_fault(d->conn) != NULL) {
@@ -403,9 +443,7 @@ static enum kt_io answer(struct kt_drive *d)
         if (fault != NULL) {
             return fail(d, fault);
         }
-        /* No question follows one of its own kind, so the same kind is the same question: left open. */
-        ask = kt_conn_ask(d->conn);
-        if (ask != NULL && ask->kind == kind) {
+        if (is_open(d, number)) {
             return KT_IO_WANT_ANSWER;
         }
     }
@@ -469,10 +507,28 @@ void kt_drive_free(struct kt_drive *drive)
         if (drive->options.own_fd) {
             close(drive->fd);
         }
+        kt_ocsp_job_free(drive->status);
         kt_trust_free(drive->options.own_trust);
         pthread_mutex_destroy(&drive->sending);
         free(drive);
     }
+}
+
+int kt_drive_answer_fd(const struct kt_drive *drive)
+{
+    return drive->asking ? kt_ocsp_job_fd(drive->status) : -1;
+}
+
+bool kt_drive_ocsp(struct kt_drive *drive, struct kt_ocsp_report *report)
+{
+    const struct kt_fault *verdict;
+
+    if (drive->status == NULL || drive->asking) {
+        return false;
+    }
+    verdict = kt_ocsp_job_verdict(drive->status, report);
+    (void)verdict;
+    return true;
 }
 
 struct kt_conn *kt_drive_conn(struct kt_drive *drive)
@@ -518,6 +574,14 @@ static enum kt_io connect_first(struct kt_drive *d)
     return kt_conn_is_connected(d->conn) ? KT_IO_DONE : kt_drive_handshake(d);
 }
 
+/* After the handshake nothing waits for an answer but the request that it belongs to. */
+static enum kt_io answer_some(struct kt_drive *d)
+{
+    enum kt_io io = answer(d);
+
+    return io == KT_IO_WANT_ANSWER ? KT_IO_DONE : io;
+}
+
 enum kt_io kt_drive_read(struct kt_drive *drive, void *buffer, size_t cap, size_t *got)
 {
     enum kt_io io;
@@ -527,6 +591,7 @@ enum kt_io kt_drive_read(struct kt_drive *drive, void *buffer, size_t cap, size_
     while (io == KT_IO_DONE) {
         const struct kt_fault *fault = kt_conn_recv(drive->conn, buffer, cap, got);
 
+        io = answer_some(drive);
         if (*got > 0 || (cap == 0 && fault == NULL)) {
             pay_if_free(drive);
             return KT_IO_DONE;
@@ -539,7 +604,7 @@ enum kt_io kt_drive_read(struct kt_drive *drive, void *buffer, size_t cap, size_
             atomic_store(&drive->peer_closed, true);
             return KT_IO_CLOSED;
         }
-        io = fill(drive);
+        io = io == KT_IO_DONE ? fill(drive) : io;
     }
     return io;
 }

@@ -39,6 +39,13 @@ static const struct advice for_reasons[] = {
     {KT_REASON_CERTIFICATE_STATUS_MISSING, "the peer must staple an OCSP response to its certificate"},
     {KT_REASON_CERTIFICATE_STATUS_FOREIGN, "the peer must staple the OCSP response of the certificate that it shows"},
     {KT_REASON_CERTIFICATE_STATUS_EXPIRED, "the peer must renew its OCSP response; check the clock of this host, too"},
+    {KT_REASON_CERTIFICATE_STATUS_NO_RESPONDER,
+     "without a responder named by the certificate (http, port 80, not on this host) it must be stapled, or not asked "
+     "for"},
+    {KT_REASON_CERTIFICATE_STATUS_UNREACHABLE, "check the way to the responder, or do not insist on its answer"},
+    {KT_REASON_CERTIFICATE_STATUS_NO_ANSWER,
+     "the responder is wrong or overloaded; try again, or do not insist on its answer"},
+    {KT_REASON_CERTIFICATE_STATUS_NONCE_WRONG, "the responder answers somebody else; look for caches between"},
     {KT_REASON_CERTIFICATE_CRL_MISSING, "fetch the revocation lists of all authorities of the chain"},
     {KT_REASON_CERTIFICATE_CRL_UNUSABLE, "fetch the revocation lists anew; check the clock of this host, too"},
     {KT_REASON_CERTIFICATE_REVOKED, "do not go on: the authority says that this certificate must not be used"},

@@ -168,11 +168,27 @@ static bool is_current(const ASN1_GENERALIZEDTIME *from, const ASN1_GENERALIZEDT
     return until != NULL ? is_after(until, at - SKEW_SECONDS) : is_after(from, at - UNDATED_SECONDS);
 }
 
+/* The earliest of all entries counts. */
+static void note_end(const struct kt_pki_staple *staple, const ASN1_GENERALIZEDTIME *end)
+{
+    struct tm tm;
+    int64_t at;
+
+    if (staple->until == NULL || end == NULL || ASN1_TIME_to_tm(end, &tm) != 1) {
+        return;
+    }
+    at = (int64_t)timegm(&tm);
+    if (*staple->until == 0 || at < *staple->until) {
+        *staple->until = at;
+    }
+}
+
 static const struct kt_fault *judge(const struct kt_pki_staple *staple, OCSP_SINGLERESP *single)
 {
     ASN1_GENERALIZEDTIME *from = NULL, *until = NULL;
     int status = OCSP_single_get0_status(single, NULL, NULL, &from, &until);
 
+    note_end(staple, until);
     /* A revocation does not wear off. */
     if (status == V_OCSP_CERTSTATUS_REVOKED) {
         KT_FAIL(CERTIFICATE_REVOKED);
@@ -204,6 +220,18 @@ static const struct kt_fault *check_entries(const struct kt_pki_staple *staple, 
     return found ? NULL : KT_FAULT(CERTIFICATE_STATUS_FOREIGN);
 }
 
+/* A response made beforehand has no nonce; one that has another's was made for somebody else (RFC 9654 section 2.1). */
+static const struct kt_fault *check_nonce(const struct kt_pki_staple *staple, OCSP_BASICRESP *basic)
+{
+    enum { ABSENT = -1, DIFFERENT = 0 };
+    int outcome = staple->request != NULL ? OCSP_check_nonce(staple->request, basic) : ABSENT;
+
+    if (outcome == DIFFERENT || (outcome == ABSENT && staple->needs_nonce)) {
+        return kt_pki_cause(KT_FAULT(CERTIFICATE_STATUS_NONCE_WRONG));
+    }
+    return NULL;
+}
+
 /* Entries are compared before a signature is worth its work, and believed after it. */
 static const struct kt_fault *check_basic(const struct kt_pki_staple *staple, OCSP_BASICRESP *basic, bool belongs_only)
 {
@@ -214,6 +242,7 @@ static const struct kt_fault *check_basic(const struct kt_pki_staple *staple, OC
     if (staple->issuer != NULL || !staple->own) {
         KT_TRY(check_signature(staple, basic));
     }
+    KT_TRY(check_nonce(staple, basic));
     return check_entries(staple, basic, true);
 }
 

@@ -38,22 +38,67 @@ static X509 *issuer_in(STACK_OF(X509) * chain)
     return NULL;
 }
 
-static const struct kt_fault *look(STACK_OF(X509) * chain, struct kt_span response, int64_t at, bool belongs_only)
+/* What a response for our leaf is held against. Points to `how` and `room`. */
+static struct kt_pki_staple staple_for(STACK_OF(X509) * chain, const struct kt_verify *how,
+                                       uint8_t room[2 * KT_LIST_MAX])
 {
     const struct kt_policy *policy = &kt_policy_2026_modern;
-    struct kt_verify how = kt_verify_default();
-    uint8_t room[2 * KT_LIST_MAX];
-    struct kt_writer w = kt_writer_over(room, sizeof room);
-    struct kt_pki_staple staple = {.how = &how, .response = response, .own = true};
+    struct kt_writer w = kt_writer_over(room, (size_t)2 * KT_LIST_MAX);
 
     for (size_t i = 0; i < policy->cert_scheme_count; i++) {
         kt_put_u16(&w, policy->cert_schemes[i]);
     }
+    return (struct kt_pki_staple){
+        .how = how,
+        .schemes.wire = kt_writer_span(&w),
+        .leaf = sk_X509_value(chain, 0),
+        .issuer = issuer_in(chain),
+        .own = true,
+    };
+}
+
+static const struct kt_fault *look(STACK_OF(X509) * chain, struct kt_span response, int64_t at, bool belongs_only)
+{
+    struct kt_verify how = kt_verify_default();
+    uint8_t room[2 * KT_LIST_MAX];
+    struct kt_pki_staple staple = staple_for(chain, &how, room);
+
     how.at = at;
-    staple.schemes.wire = kt_writer_span(&w);
-    staple.leaf = sk_X509_value(chain, 0);
-    staple.issuer = issuer_in(chain);
+    staple.response = response;
     return kt_pki_check_response(&staple, belongs_only);
+}
+
+/* The question whose answer is such a response. */
+
+static const struct kt_fault *ask_about(STACK_OF(X509) * chain, struct kt_ocsp_query **out)
+{
+    const struct kt_verify how = kt_verify_default();
+    uint8_t room[2 * KT_LIST_MAX];
+    struct kt_pki_staple staple = staple_for(chain, &how, room);
+
+    if (staple.issuer == NULL) {
+        return kt_pki_cause(KT_FAULT(CERTIFICATE_STATUS_NO_RESPONDER));
+    }
+    return kt_pki_query_new(&staple, KT_OCSP_NONCE_NONE, out);
+}
+
+const struct kt_fault *kt_ocsp_query_own(const struct kt_credential *credential, struct kt_ocsp_query **out)
+{
+    const struct kt_fault *fault = KT_FAULT(MEMORY_SPENT);
+    STACK_OF(X509) * chain;
+
+    if (credential == NULL || out == NULL) {
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    chain = sk_X509_new_null();
+    if (chain != NULL) {
+        fault = parse_chain(credential, chain);
+    }
+    if (fault == NULL) {
+        fault = ask_about(chain, out);
+    }
+    sk_X509_pop_free(chain, X509_free);
+    return kt_pki_drained(fault);
 }
 
 static const struct kt_fault *attach(const struct kt_env *env, const struct kt_credential *credential,

@@ -20,6 +20,8 @@
 struct job {
     const struct kt_verify *how;
     const struct kt_ask *ask;
+    struct kt_ocsp_query **query; /* where to put what is left to be asked; NULL: nobody wants to know */
+    enum kt_ocsp_nonce nonce;     /* of that */
     const struct kt_fault *fault; /* found by us while libcrypto was at work */
     X509_STORE_CTX_verify_fn check_signatures;
 };
@@ -378,7 +380,8 @@ static const struct kt_fault *check_staple(const struct job *job, STACK_OF(X509)
         .asked = job->ask->u.verify.peer == KT_SERVER,
     };
 
-    return kt_pki_check_staple(&staple);
+    KT_TRY(kt_pki_check_staple(&staple));
+    return job->query == NULL || staple.issuer == NULL ? NULL : kt_pki_query_new(&staple, job->nonce, job->query);
 }
 
 static const struct kt_fault *run(X509_STORE_CTX *ctx, const struct kt_trust *trust, struct job *job, X509 *leaf,
@@ -429,10 +432,10 @@ static const struct kt_fault *verify(const struct kt_trust *trust, struct job *j
     return fault;
 }
 
-const struct kt_fault *kt_pki_verify(const struct kt_trust *trust, const struct kt_verify *how,
-                                     const struct kt_ask *ask)
+static const struct kt_fault *check(const struct kt_trust *trust, struct job *job)
 {
-    struct job job = {.how = how, .ask = ask};
+    const struct kt_verify *how = job->how;
+    const struct kt_ask *ask = job->ask;
 
     if (trust == NULL || how == NULL || ask == NULL || ask->kind != KT_ASK_VERIFY || ask->u.verify.chain_len == 0) {
         KT_FAIL(USAGE_ARGUMENT);
@@ -442,5 +445,26 @@ const struct kt_fault *kt_pki_verify(const struct kt_trust *trust, const struct 
     if (ask->u.verify.chain_len > (size_t)how->max_depth + 2) {
         KT_FAIL(CERTIFICATE_CHAIN_TOO_LONG);
     }
-    return kt_pki_drained(verify(trust, &job));
+    return kt_pki_drained(verify(trust, job));
+}
+
+const struct kt_fault *kt_pki_verify(const struct kt_trust *trust, const struct kt_verify *how,
+                                     const struct kt_ask *ask)
+{
+    struct job job = {.how = how, .ask = ask};
+
+    return check(trust, &job);
+}
+
+const struct kt_fault *kt_pki_verify_query(const struct kt_trust *trust, const struct kt_verify *how,
+                                           const struct kt_ask *ask, enum kt_ocsp_nonce nonce,
+                                           struct kt_ocsp_query **out)
+{
+    struct job job = {.how = how, .ask = ask, .query = out, .nonce = nonce};
+
+    if (out == NULL || nonce > KT_OCSP_NONCE_REQUIRE) {
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    *out = NULL;
+    return check(trust, &job);
 }

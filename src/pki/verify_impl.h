@@ -4,6 +4,10 @@
 #ifndef KT_VERIFY_IMPL_H
 #define KT_VERIFY_IMPL_H
 
+#include <openssl/ocsp.h>
+
+#include <keyturn/ocsp.h>
+
 #include "pki/pki_impl.h"
 
 /* Kind and size of a key: CERTIFICATE_KEY_WEAK, CERTIFICATE_KEY_UNSUPPORTED. */
@@ -21,10 +25,17 @@ struct kt_pki_staple {
     X509 *leaf, *issuer;       /* of a verified chain; issuer NULL: the leaf is trusted as it stands, alone */
     bool asked;                /* of whom a staple can be wanted: a server */
     bool own;                  /* our own response: where the issuer is not at hand, what it signed is believed */
+    OCSP_REQUEST *request;     /* whose nonce a response must have, if it has one; or NULL */
+    bool needs_nonce;          /* it must have one */
+    int64_t *until;            /* when the next update is due, when it says so; or NULL */
 };
 
 /* What how->staple wants: CERTIFICATE_STATUS_*, CERTIFICATE_REVOKED, MEMORY_SPENT. */
 KT_MUST_USE const struct kt_fault *kt_pki_check_staple(const struct kt_pki_staple *staple);
+
+/* The question about a leaf certified by `issuer`; schemes and how are copied. */
+KT_MUST_USE const struct kt_fault *kt_pki_query_new(const struct kt_pki_staple *about, enum kt_ocsp_nonce nonce,
+                                                    struct kt_ocsp_query **out);
 
 /* The check of the response itself, whatever how->staple says; `belongs_only`: is it one, and for this leaf. */
 KT_MUST_USE const struct kt_fault *kt_pki_check_response(const struct kt_pki_staple *staple, bool belongs_only);

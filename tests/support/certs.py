@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509 import ocsp
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 NOW = datetime.datetime.utcnow()
 DAY = datetime.timedelta(days=1)
@@ -74,22 +74,24 @@ class Authority:
         self.chain = [self.certificate, *parent.chain] if parent else []
 
     def issue(self, name, key, names=NAMES, purpose=ExtendedKeyUsageOID.SERVER_AUTH, start=NOW - DAY,
-              end=NOW + 10 * DAY):
+              end=NOW + 10 * DAY, serial=None, more=()):
         public = key.public_key()
-        return (x509.CertificateBuilder()
-                .subject_name(_subject(name))
-                .issuer_name(self.certificate.subject)
-                .public_key(public)
-                .serial_number(x509.random_serial_number())
-                .not_valid_before(start)
-                .not_valid_after(end)
-                .add_extension(x509.BasicConstraints(False, None), critical=True)
-                .add_extension(x509.KeyUsage(True, False, False, False, False, False, False, False, False), True)
-                .add_extension(x509.ExtendedKeyUsage([purpose]), False)
-                .add_extension(_names(names), False)
-                .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), False)
-                .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), False)
-                .sign(self.key, hashes.SHA256()))
+        builder = (x509.CertificateBuilder()
+                   .subject_name(_subject(name))
+                   .issuer_name(self.certificate.subject)
+                   .public_key(public)
+                   .serial_number(serial or x509.random_serial_number())
+                   .not_valid_before(start)
+                   .not_valid_after(end)
+                   .add_extension(x509.BasicConstraints(False, None), critical=True)
+                   .add_extension(x509.KeyUsage(True, False, False, False, False, False, False, False, False), True)
+                   .add_extension(x509.ExtendedKeyUsage([purpose]), False)
+                   .add_extension(_names(names), False)
+                   .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), False)
+                   .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), False))
+        for extension in more:
+            builder = builder.add_extension(extension, False)
+        return builder.sign(self.key, hashes.SHA256())
 
 
 class Pki:
@@ -145,6 +147,35 @@ class Pki:
 
     def leaf(self, name):
         return getattr(self, name)
+
+    def naming(self, name, *urls, serial=None, must_staple=False):
+        """A leaf that names OCSP responders."""
+        more = [x509.AuthorityInformationAccess([x509.AccessDescription(
+            AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(url)) for url in urls])]
+        if must_staple:
+            more.append(x509.TLSFeature([x509.TLSFeatureType.status_request]))
+        return self._leaf(name, ec.generate_private_key(ec.SECP256R1()), serial=serial, more=more)
+
+    def delegate(self, name, purpose=ExtendedKeyUsageOID.OCSP_SIGNING, issuer=None):
+        """A certificate that may sign OCSP responses for the intermediate authority, and its key."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        return (issuer or self.intermediate).issue(name, key, purpose=purpose), key
+
+    def issuer(self):
+        """The intermediate authority itself, with its key."""
+        return self._save("issuer", [self.intermediate.certificate], self.intermediate.key)
+
+    def crl(self, name, *revoked, issuer=None, age=DAY, life=2 * DAY):
+        """A revocation list (PEM): a file of that name."""
+        issuer = issuer or self.intermediate
+        builder = (x509.CertificateRevocationListBuilder().issuer_name(issuer.certificate.subject)
+                   .last_update(NOW - age).next_update(NOW - age + life))
+        for leaf in revoked:
+            builder = builder.add_revoked_certificate(
+                x509.RevokedCertificateBuilder().serial_number(leaf.certificate.serial_number)
+                .revocation_date(NOW - age).build())
+        signed = builder.sign(issuer.key, hashes.SHA256())
+        return self._write(name, signed.public_bytes(serialization.Encoding.PEM))
 
     def status(self, name, leaf=None, word="GOOD", age=DAY / 24, life=DAY):
         """An OCSP response (DER) of the intermediate authority on a leaf: a file of that name."""

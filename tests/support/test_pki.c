@@ -382,6 +382,21 @@ static void add_status(OCSP_BASICRESP *basic, const struct test_cert *cert, cons
     ASN1_GENERALIZEDTIME_free(until);
 }
 
+static void add_nonce(OCSP_BASICRESP *basic, const struct test_ocsp_options *o)
+{
+    const unsigned char *at = o->request.p;
+    OCSP_REQUEST *request;
+
+    if (o->other_nonce) {
+        MUST(OCSP_basic_add1_nonce(basic, NULL, 32) == 1);
+    }
+    if (o->request.len > 0) {
+        request = d2i_OCSP_REQUEST(NULL, &at, (long)o->request.len);
+        MUST(request != NULL && OCSP_copy_nonce(basic, request) == 1);
+        OCSP_REQUEST_free(request);
+    }
+}
+
 static void sign_response(OCSP_BASICRESP *basic, const struct test_cert *signer, const struct test_ocsp_options *o)
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
@@ -420,6 +435,7 @@ struct test_bytes test_ocsp(const struct test_cert *cert, const struct test_cert
     if (o->with != NULL) {
         MUST(OCSP_basic_add1_cert(basic, o->with->x509) == 1);
     }
+    add_nonce(basic, o);
     sign_response(basic, o->signer != NULL ? o->signer : issuer, o);
     response = OCSP_response_create(o->response_status, basic);
     MUST(response != NULL && i2d_OCSP_RESPONSE_bio(bio, response) == 1);

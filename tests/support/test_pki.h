@@ -113,6 +113,8 @@ struct test_ocsp_options {
     bool unsigned_at_all;           /* the signature is empty */
     bool bad_signature;             /* one bit of it is wrong */
     int response_status;            /* OCSP_RESPONSE_STATUS_...; 0: successful */
+    struct kt_span request;         /* whose nonce is repeated (DER); empty: none */
+    bool other_nonce;               /* a nonce that nobody asked for */
 };
 
 /* A DER response on `cert` as certified by `issuer`; whether it was is not checked. `options` may be NULL. */
