@@ -183,6 +183,12 @@ static void command_epochs(struct server *server, struct kt_text *answer)
     kt_text_add(answer, "ok\n");
 }
 
+static void command_bindings(struct server *server, struct kt_text *answer)
+{
+    kt_facts_bindings(server->workers, server->worker_count, answer);
+    kt_text_add(answer, "ok\n");
+}
+
 static void command_update(struct server *server, struct kt_text *answer)
 {
     kt_text_add(answer, "connections=%zu\nok\n", rekey(server, KT_REKEY_SEND));
@@ -191,6 +197,33 @@ static void command_update(struct server *server, struct kt_text *answer)
 static void command_update_both(struct server *server, struct kt_text *answer)
 {
     kt_text_add(answer, "connections=%zu\nok\n", rekey(server, KT_REKEY_BOTH));
+}
+
+/* Whoever is asked for a certificate must be verifiable. */
+static void request_certificate(struct server *server, enum kt_client_auth mode, struct kt_text *answer)
+{
+    if (server->own.client_ca == NULL) {
+        kt_text_add(answer, "error: certificates of clients need --client-ca\n");
+        return;
+    }
+    kt_text_add(answer, "connections=%zu\nok\n", kt_facts_request(server->workers, server->worker_count, mode));
+}
+
+static void command_request_certificate(struct server *server, struct kt_text *answer)
+{
+    request_certificate(server, KT_CLIENT_AUTH_REQUEST, answer);
+}
+
+static void command_require_certificate(struct server *server, struct kt_text *answer)
+{
+    request_certificate(server, KT_CLIENT_AUTH_REQUIRE, answer);
+}
+
+static void command_send_tickets(struct server *server, struct kt_text *answer)
+{
+    unsigned count = server->own.tickets > 0 ? (unsigned)server->own.tickets : 1;
+
+    kt_text_add(answer, "connections=%zu\nok\n", kt_facts_tickets(server->workers, server->worker_count, count));
 }
 
 static void command_reload(struct server *server, struct kt_text *answer)
@@ -204,15 +237,33 @@ static void command_stop(struct server *server, struct kt_text *answer)
     kt_text_add(answer, "ok\n");
 }
 
+static const struct {
+    const char *name;
+    void (*run)(struct server *server, struct kt_text *answer);
+} commands[] = {
+    {"status", command_status},
+    {"epochs", command_epochs},
+    {"bindings", command_bindings},
+    {"update", command_update},
+    {"update-both", command_update_both},
+    {"request-certificate", command_request_certificate},
+    {"require-certificate", command_require_certificate},
+    {"send-tickets", command_send_tickets},
+    {"reload", command_reload},
+    {"stop", command_stop},
+};
+
+static void refuse_command(struct kt_text *answer)
+{
+    kt_text_add(answer, "error: unknown command; there are");
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        kt_text_add(answer, " %s", commands[i].name);
+    }
+    kt_text_add(answer, "\n");
+}
+
 static void run_command(void *user, const char *command, struct kt_text *answer)
 {
-    static const struct {
-        const char *name;
-        void (*run)(struct server *server, struct kt_text *answer);
-    } commands[] = {
-        {"status", command_status},           {"epochs", command_epochs}, {"update", command_update},
-        {"update-both", command_update_both}, {"reload", command_reload}, {"stop", command_stop},
-    };
     struct server *server = user;
 
     if (server->stopping) {
@@ -225,7 +276,7 @@ static void run_command(void *user, const char *command, struct kt_text *answer)
             return;
         }
     }
-    kt_text_add(answer, "error: unknown command; there are status epochs update update-both reload stop\n");
+    refuse_command(answer);
 }
 
 static void loop(struct server *server)

@@ -71,10 +71,62 @@ void kt_facts_epochs(struct kt_worker *workers, size_t count, struct kt_text *ou
     (void)kt_crew_visit(workers, count, visit_epochs, NULL, out);
 }
 
+static void add_binding(struct kt_text *text, const struct kt_conn *conn, const char *name, enum kt_binding kind)
+{
+    uint8_t value[64];
+    size_t len = 0;
+
+    kt_text_add(text, " %s=", name);
+    if (kt_conn_channel_binding(conn, kind, value, sizeof value, &len) != NULL) {
+        kt_text_add(text, "-");
+        return;
+    }
+    for (size_t i = 0; i < len; i++) {
+        kt_text_add(text, "%02x", value[i]);
+    }
+}
+
+static size_t visit_bindings(struct kt_link *link, struct kt_text *text, const void *how)
+{
+    (void)how;
+    kt_text_add(text, "[%" PRIu64 "]", link->id);
+    add_binding(text, link->conn, "tls-exporter", KT_BINDING_TLS_EXPORTER);
+    add_binding(text, link->conn, "tls-server-end-point", KT_BINDING_SERVER_END_POINT);
+    kt_text_add(text, "\n");
+    return 1;
+}
+
+void kt_facts_bindings(struct kt_worker *workers, size_t count, struct kt_text *out)
+{
+    (void)kt_crew_visit(workers, count, visit_bindings, NULL, out);
+}
+
 static size_t visit_rekey(struct kt_link *link, struct kt_text *text, const void *how)
 {
     (void)text;
     return kt_link_rekey(link, *(const enum kt_rekey *)how) ? 1 : 0;
+}
+
+static size_t visit_request(struct kt_link *link, struct kt_text *text, const void *how)
+{
+    (void)text;
+    return kt_link_request(link, *(const enum kt_client_auth *)how) ? 1 : 0;
+}
+
+size_t kt_facts_request(struct kt_worker *workers, size_t count, enum kt_client_auth mode)
+{
+    return kt_crew_visit(workers, count, visit_request, &mode, NULL);
+}
+
+static size_t visit_tickets(struct kt_link *link, struct kt_text *text, const void *how)
+{
+    (void)text;
+    return kt_link_tickets(link, *(const unsigned *)how) ? 1 : 0;
+}
+
+size_t kt_facts_tickets(struct kt_worker *workers, size_t count, unsigned tickets)
+{
+    return kt_crew_visit(workers, count, visit_tickets, &tickets, NULL);
 }
 
 size_t kt_facts_rekey(struct kt_worker *workers, size_t count, enum kt_rekey what)

@@ -12,15 +12,21 @@
 
 #include "commands.h"
 #include "report.h"
+#include "tour_feature.h"
 #include "tour_show.h"
 
-enum { ROW_MS = 10000 }; /* for all that is tried on one connection: five rows stay below a minute */
+enum {
+    ROW_MS = 10000,    /* for all that is tried on one connection: five rows stay below a minute */
+    FEATURE_MS = 5000, /* for each of what is tried on connections of its own */
+};
 
 struct tour {
     const char *json;
     const char *only;
     struct kt_place place;
     bool colour;
+    bool files_tried, files_made;
+    char no_files[160]; /* why */
 };
 
 static const char *set_json(void *target, const char *value)
@@ -96,9 +102,9 @@ static void choose_cells(struct kt_row *row, const char *only)
     }
 }
 
-static bool has_cells(const struct kt_row *row)
+static bool has_cells(const struct kt_row *row, unsigned first, unsigned end)
 {
-    for (unsigned verb = 0; verb < KT_VERB_COUNT; verb++) {
+    for (unsigned verb = first; verb < end; verb++) {
         if (row->cells[verb].wanted) {
             return true;
         }
@@ -121,52 +127,89 @@ static void show_ladder(struct tour *tour)
     printf("\n");
 }
 
-/* A stock server without a certificate cannot start; why there is none is what the cells must say. */
-static void fail_row(struct kt_row *row, const char *why)
+static void fail_cell(struct kt_row *row, unsigned verb, const char *why)
 {
+    row->cells[verb].result = KT_RESULT_FAIL;
+    (void)snprintf(row->cells[verb].note, sizeof row->cells[verb].note, "%s", why);
     (void)snprintf(row->version, sizeof row->version, "TLSv1.3");
-    for (unsigned verb = 0; verb < KT_VERB_COUNT; verb++) {
-        row->cells[verb].result = KT_RESULT_FAIL;
-        (void)snprintf(row->cells[verb].note, sizeof row->cells[verb].note, "%s", why);
+}
+
+/* Makes the files that others than ours need, once; why there are none is what the cells must say. */
+static bool has_files(struct tour *tour)
+{
+    if (!tour->files_tried) {
+        tour->files_tried = true;
+        tour->files_made = kt_peer_files(&tour->place, tour->no_files, sizeof tour->no_files);
     }
+    return tour->files_made;
 }
 
 static void run_row(struct tour *tour, struct kt_row *row)
 {
-    static bool made;
-    char why[160] = "";
-
     tour->place.deadline_ms = kt_tour_now_ms() + ROW_MS;
-    if (!row->server->is_ours && !made) {
-        made = kt_peer_certificate(&tour->place, why, sizeof why);
-    }
-    if (why[0] != '\0') {
-        fail_row(row, why);
-    } else {
+    if (row->server->is_ours || has_files(tour)) {
         kt_row_run(row, &tour->place);
+        return;
+    }
+    for (unsigned verb = 0; verb < KT_VERB_LATER; verb++) {
+        fail_cell(row, verb, tour->no_files);
     }
 }
 
 static void run_rows(struct tour *tour, struct kt_row *rows, size_t count)
 {
-    kt_show_head();
+    kt_show_head(0, KT_VERB_LATER);
     for (size_t i = 0; i < count && !kt_tour_interrupted; i++) {
-        if (has_cells(&rows[i])) {
+        if (has_cells(&rows[i], 0, KT_VERB_LATER)) {
             run_row(tour, &rows[i]);
-            kt_show_row(&rows[i], tour->colour);
+            kt_show_row(&rows[i], 0, KT_VERB_LATER, tour->colour);
         }
     }
 }
 
+static void run_features(struct tour *tour, struct kt_row *row)
+{
+    for (unsigned verb = KT_VERB_LATER; verb < KT_VERB_COUNT && !kt_tour_interrupted; verb++) {
+        if (!row->cells[verb].wanted || !kt_feature_applies(row, (enum kt_verb)verb)) {
+            continue;
+        }
+        tour->place.deadline_ms = kt_tour_now_ms() + FEATURE_MS;
+        if ((row->server->is_ours && !kt_feature_needs_files((enum kt_verb)verb)) || has_files(tour)) {
+            kt_feature_run(row, (enum kt_verb)verb, &tour->place);
+        } else {
+            fail_cell(row, verb, tour->no_files);
+        }
+    }
+}
+
+static void run_all_features(struct tour *tour, struct kt_row *rows, size_t count)
+{
+    printf("\n");
+    kt_show_head(KT_VERB_LATER, KT_VERB_COUNT);
+    for (size_t i = 0; i < count && !kt_tour_interrupted; i++) {
+        if (has_cells(&rows[i], KT_VERB_LATER, KT_VERB_COUNT)) {
+            run_features(tour, &rows[i]);
+            kt_show_row(&rows[i], KT_VERB_LATER, KT_VERB_COUNT, tour->colour);
+        }
+    }
+}
+
+static bool any_cells(const struct kt_row *rows, size_t count, unsigned first, unsigned end)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (has_cells(&rows[i], first, end)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool choose_rows(struct kt_row *rows, size_t count, const char *only)
 {
-    bool any = false;
-
     for (size_t i = 0; i < count; i++) {
         choose_cells(&rows[i], only);
-        any = has_cells(&rows[i]) || any;
     }
-    return any;
+    return any_cells(rows, count, 0, KT_VERB_COUNT);
 }
 
 static enum kt_exit run(struct tour *tour)
@@ -188,7 +231,12 @@ static enum kt_exit run(struct tour *tour)
     if (tour->only == NULL) {
         show_ladder(tour);
     }
-    run_rows(tour, rows, count);
+    if (any_cells(rows, count, 0, KT_VERB_LATER)) {
+        run_rows(tour, rows, count);
+    }
+    if (any_cells(rows, count, KT_VERB_LATER, KT_VERB_COUNT)) {
+        run_all_features(tour, rows, count);
+    }
     failed = kt_show_end(rows, count, kt_tour_now_ms() - began);
     if (tour->json != NULL && !kt_show_json(rows, count, tour->json)) {
         kt_report_line("", "error: %s: %s (reason=FILE_UNWRITABLE alert=-)", tour->json, strerror(errno));

@@ -118,8 +118,18 @@ static bool server_start(struct kt_side *side, const struct kt_side *server)
     struct kt_path cert = kt_place_path(side->place, KT_TOUR_STOCK_CERT);
     struct kt_path key = kt_place_path(side->place, KT_TOUR_STOCK_KEY);
     const char *const argv[] = {
-        "gnutls-serv",    "--echo",  "--disable-client-cert", "--priority", priority, "--port", "0",
-        "--x509certfile", cert.text, "--x509keyfile",         key.text,     NULL,
+        "gnutls-serv",
+        "--echo",
+        side->demands ? "--require-client-cert" : "--disable-client-cert",
+        "--priority",
+        priority,
+        "--port",
+        "0",
+        "--x509certfile",
+        cert.text,
+        "--x509keyfile",
+        key.text,
+        NULL,
     };
 
     (void)server;
@@ -146,11 +156,17 @@ static bool server_closed(struct kt_side *side)
     return true;
 }
 
+static bool binding(struct kt_side *side, char hex[KT_TOUR_BINDING])
+{
+    return kt_side_take_binding(side, "'tls-exporter': ", hex);
+}
+
 const struct kt_peer kt_peer_client_gnutls = {
     .name = "gnutls",
     .start = client_start,
     .connected = client_connected,
     .update = client_update,
+    .binding = binding,
     .close = client_close,
 };
 
@@ -158,6 +174,7 @@ const struct kt_peer kt_peer_server_gnutls = {
     .name = "gnutls",
     .echoes = true,
     .start = server_start,
+    .binding = binding,
     .connected = server_connected,
     .closed = server_closed,
 };

@@ -58,13 +58,15 @@ static bool server_start(struct kt_side *side, const struct kt_side *server)
 {
     struct kt_path cert = kt_place_path(side->place, KT_TOUR_STOCK_CERT);
     struct kt_path key = kt_place_path(side->place, KT_TOUR_STOCK_KEY);
+    char visits[16];
     const char *const argv[] = {
-        "openssl", "s_server", "-accept", "127.0.0.1:0", "-naccept", "1",
+        "openssl", "s_server", "-accept", "127.0.0.1:0", "-naccept", visits,
         "-tls1_3", "-cert",    cert.text, "-key",        key.text,   NULL,
     };
     const char *line;
 
     (void)server;
+    (void)snprintf(visits, sizeof visits, "%u", side->visits > 0 ? side->visits : 1);
     if (!kt_side_start(side, argv, true, package)) {
         return false;
     }
@@ -96,11 +98,18 @@ static bool server_closed(struct kt_side *side)
            kt_side_fail_saying(side, "does not end well");
 }
 
+/* Either role, where it was told to export the keying material of that name. */
+static bool binding(struct kt_side *side, char hex[KT_TOUR_BINDING])
+{
+    return kt_side_take_binding(side, "Keying material: ", hex);
+}
+
 const struct kt_peer kt_peer_client_openssl = {
     .name = "openssl",
     .start = client_start,
     .connected = client_connected,
     .update = client_update,
+    .binding = binding,
     .close = client_close,
 };
 
@@ -109,5 +118,6 @@ const struct kt_peer kt_peer_server_openssl = {
     .start = server_start,
     .connected = server_connected,
     .update = server_update,
+    .binding = binding,
     .closed = server_closed,
 };

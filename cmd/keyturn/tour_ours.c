@@ -16,8 +16,9 @@ static const char self[] = "/proc/self/exe";
 static const char control_name[] = "control";
 
 /* "TLSv1.3 suite=..." */
-static void take_version(struct kt_side *side, const char *line)
+static void take_facts(struct kt_side *side, const char *line)
 {
+    (void)snprintf(side->facts, sizeof side->facts, "%.*s", (int)strcspn(line, "\n"), line);
     (void)snprintf(side->version, sizeof side->version, "%.*s", (int)strcspn(line, " \n"), line);
 }
 
@@ -44,7 +45,7 @@ static bool client_connected(struct kt_side *side)
     if (line == NULL) {
         return kt_side_fail_saying(side, "no handshake");
     }
-    take_version(side, line);
+    take_facts(side, line);
     return true;
 }
 
@@ -70,6 +71,11 @@ static bool client_epochs(struct kt_side *side, struct kt_epochs *out)
            take_epoch(side, "keyturn: receiving key ", &out->receiving);
 }
 
+static bool client_binding(struct kt_side *side, char hex[KT_TOUR_BINDING])
+{
+    return kt_side_send(side, "~b\n") && kt_side_take_binding(side, "keyturn: binding tls-exporter ", hex);
+}
+
 static bool client_close(struct kt_side *side)
 {
     int code;
@@ -90,9 +96,9 @@ static bool server_start(struct kt_side *side, const struct kt_side *server)
     struct kt_path cert = kt_place_path(side->place, KT_TOUR_OUR_CERT);
     struct kt_path control = kt_place_path(side->place, control_name);
     const char *const argv[] = {
-        self,      "serve",     "--listen",   "127.0.0.1:0", "--echo", "--ephemeral-out",
-        cert.text, "--control", control.text, "--workers",   "1",      "--rekey-gap-ms",
-        "0",       NULL,
+        self,         "serve",     "--listen", "127.0.0.1:0",    "--echo", "--control",
+        control.text, "--workers", "1",        "--rekey-gap-ms", "0",      side->certified ? NULL : "--ephemeral-out",
+        cert.text,    NULL,
     };
     const char *line;
 
@@ -115,7 +121,7 @@ static bool server_connected(struct kt_side *side)
     if (line == NULL) {
         return kt_side_fail_saying(side, "no handshake");
     }
-    take_version(side, line);
+    take_facts(side, line);
     return true;
 }
 
@@ -185,6 +191,22 @@ static bool server_epochs(struct kt_side *side, struct kt_epochs *out)
     return true;
 }
 
+static bool server_binding(struct kt_side *side, char hex[KT_TOUR_BINDING])
+{
+    char answer[1024];
+    const char *value;
+
+    if (!command(side, "bindings\n", answer, sizeof answer)) {
+        return false;
+    }
+    value = strstr(answer, " tls-exporter=");
+    if (value == NULL || strcspn(value + strlen(" tls-exporter="), " ") != KT_TOUR_BINDING - 1) {
+        return kt_side_fail(side, "the server has no binding");
+    }
+    (void)snprintf(hex, KT_TOUR_BINDING, "%s", value + strlen(" tls-exporter="));
+    return true;
+}
+
 static bool server_closed(struct kt_side *side)
 {
     if (kt_child_expect(&side->child, &side->child.err, "] closed clean", side->place->deadline_ms) == NULL) {
@@ -204,6 +226,7 @@ const struct kt_peer kt_peer_client_keyturn = {
     .connected = client_connected,
     .update = client_update,
     .epochs = client_epochs,
+    .binding = client_binding,
     .close = client_close,
 };
 
@@ -215,5 +238,6 @@ const struct kt_peer kt_peer_server_keyturn = {
     .connected = server_connected,
     .update = server_update,
     .epochs = server_epochs,
+    .binding = server_binding,
     .closed = server_closed,
 };

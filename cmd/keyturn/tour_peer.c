@@ -24,10 +24,43 @@ bool kt_side_fail_saying(struct kt_side *side, const char *what)
     return kt_side_fail(side, "%s; %s said: %s", what, side->peer->name, words[0] == '\0' ? "nothing" : words);
 }
 
+enum { ARGV_MAX = 64, FIXED = 2 };
+
+/* The words of a call with the options more behind the first two, which name the program and what it shall be. */
+struct call {
+    const char *argv[ARGV_MAX];
+    struct kt_path paths[KT_WORDS_MAX];
+};
+
+static void make_call(struct call *call, const struct kt_side *side, const char *const *argv)
+{
+    size_t n = 0;
+
+    for (; n < FIXED; n++) {
+        call->argv[n] = argv[n];
+    }
+    for (size_t i = 0; side->more != NULL && i < KT_WORDS_MAX && side->more->word[i] != NULL; i++) {
+        const char *word = side->more->word[i];
+
+        if (word[0] == '@') {
+            call->paths[i] = kt_place_path(side->place, word + 1);
+            word = call->paths[i].text;
+        }
+        call->argv[n++] = word;
+    }
+    for (size_t i = FIXED; argv[i] != NULL && n + 1 < ARGV_MAX; i++) {
+        call->argv[n++] = argv[i];
+    }
+    call->argv[n] = NULL;
+}
+
 bool kt_side_start(struct kt_side *side, const char *const *argv, bool joined, const char *package)
 {
-    int error = kt_child_start(&side->child, argv, joined);
+    struct call call;
+    int error;
 
+    make_call(&call, side, argv);
+    error = kt_child_start(&side->child, call.argv, joined);
     side->data = &side->child.out;
     if (error == ENOENT) {
         return kt_side_fail(side, "%s is not installed (Debian: apt install %s)", argv[0], package);
@@ -61,41 +94,41 @@ struct kt_path kt_place_path(const struct kt_place *place, const char *name)
 
 struct kt_path kt_side_authority(const struct kt_side *server)
 {
-    return kt_place_path(server->place, server->peer->is_ours ? KT_TOUR_OUR_CERT : KT_TOUR_STOCK_CERT);
+    bool is_own = server->peer->is_ours && !server->certified;
+
+    return kt_place_path(server->place, is_own ? KT_TOUR_OUR_CERT : KT_TOUR_AUTHORITY);
 }
 
-bool kt_peer_certificate(const struct kt_place *place, char *wrong, size_t cap)
+const char *kt_side_said(struct kt_side *side, struct kt_stream *stream, const char *text)
 {
-    struct kt_path cert = kt_place_path(place, KT_TOUR_STOCK_CERT), key = kt_place_path(place, KT_TOUR_STOCK_KEY);
-    const char *const argv[] = {
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-days",
-        "2",
-        "-subj",
-        "/CN=localhost",
-        "-addext",
-        "subjectAltName=DNS:localhost,IP:127.0.0.1",
-        "-keyout",
-        key.text,
-        "-out",
-        cert.text,
-        NULL,
-    };
-    static const struct kt_peer maker = {.name = "openssl"};
-    struct kt_side side = {.peer = &maker, .place = place, .child = KT_CHILD_NONE};
-    bool made = kt_side_start(&side, argv, true, "openssl");
+    const char *at = stream->text == NULL ? NULL : strstr(stream->text, text);
 
-    if (made && kt_child_wait(&side.child, place->deadline_ms) != 0) {
-        made = kt_side_fail_saying(&side, "no certificate for the stock servers");
+    if (at != NULL && strchr(at, '\n') != NULL) {
+        return at + strlen(text);
     }
-    kt_side_stop(&side);
-    (void)snprintf(wrong, cap, "%s", side.wrong);
-    return made;
+    return kt_child_expect_line(&side->child, stream, text, side->place->deadline_ms);
+}
+
+static bool is_hex(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
+bool kt_side_take_binding(struct kt_side *side, const char *behind, char hex[KT_TOUR_BINDING])
+{
+    struct kt_stream *stream = side->peer->is_ours ? &side->child.err : side->data;
+    const char *line = kt_side_said(side, stream, behind);
+    size_t len = 0;
+
+    while (line != NULL && len < KT_TOUR_BINDING - 1) {
+        char c = line[len];
+
+        hex[len] = (char)(c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c);
+        if (!is_hex(hex[len])) {
+            break;
+        }
+        len++;
+    }
+    hex[len] = '\0';
+    return len == KT_TOUR_BINDING - 1 || kt_side_fail_saying(side, "no channel binding");
 }

@@ -22,15 +22,29 @@ struct kt_epochs {
     unsigned long sending, receiving;
 };
 
+enum { KT_WORDS_MAX = 32 };
+
+/* Options more than usual for one program. A word "@NAME" is the path of the file NAME of the tour. */
+struct kt_words {
+    const char *word[KT_WORDS_MAX + 1];
+};
+
 struct kt_side {
     const struct kt_peer *peer;
     const struct kt_place *place;
     struct kt_child child;
-    struct kt_stream *data; /* of child: what came through the connection */
-    unsigned port;          /* of a server */
-    char version[16];       /* what our side says was negotiated */
-    char wrong[160];        /* why the last call failed */
+    struct kt_stream *data;      /* of child: what came through the connection */
+    unsigned port;               /* of a server */
+    char version[16];            /* what our side says was negotiated */
+    char facts[256];             /* the same in full: "TLSv1.3 suite=..." */
+    const struct kt_words *more; /* or NULL */
+    bool certified;              /* a server of ours shows what the stock servers do; `more` says so */
+    bool demands;                /* a server demands a certificate; `more` says whose */
+    unsigned visits;             /* clients a server takes; 0: one */
+    char wrong[160];             /* why the last call failed */
 };
+
+enum { KT_TOUR_BINDING = 65 };
 
 /* All return false with side->wrong set. NULL: the program cannot do it. */
 struct kt_peer {
@@ -40,9 +54,10 @@ struct kt_peer {
     bool (*start)(struct kt_side *side, const struct kt_side *server); /* NULL: is the server itself */
     bool (*connected)(struct kt_side *side);
     bool (*update)(struct kt_side *side, bool both);
-    bool (*epochs)(struct kt_side *side, struct kt_epochs *out); /* only ours can tell */
-    bool (*close)(struct kt_side *side);                         /* a client: closes and ends well */
-    bool (*closed)(struct kt_side *side);                        /* a server: has seen a clean end */
+    bool (*epochs)(struct kt_side *side, struct kt_epochs *out);      /* only ours can tell */
+    bool (*binding)(struct kt_side *side, char hex[KT_TOUR_BINDING]); /* tls-exporter, in hex of lower case */
+    bool (*close)(struct kt_side *side);                              /* a client: closes and ends well */
+    bool (*closed)(struct kt_side *side);                             /* a server: has seen a clean end */
 };
 
 extern const struct kt_peer kt_peer_client_keyturn, kt_peer_client_openssl, kt_peer_client_gnutls;
@@ -53,11 +68,18 @@ bool kt_side_send(struct kt_side *side, const char *line);
 bool kt_side_receive(struct kt_side *side, const char *line);
 void kt_side_stop(struct kt_side *side);
 
-/* The file with the certificate that a server shows. */
+/* Waits for this text anywhere in what came, seen or not, and returns what follows it, with the end of its line. */
+const char *kt_side_said(struct kt_side *side, struct kt_stream *stream, const char *text);
+
+/* The file with the authority of the certificate that a server shows. */
 struct kt_path kt_side_authority(const struct kt_side *server);
 
-/* Makes the certificate that the stock servers show, by openssl. */
-bool kt_peer_certificate(const struct kt_place *place, char *wrong, size_t cap);
+/* For `binding`: the 32 bytes in hex that follow this text. */
+bool kt_side_take_binding(struct kt_side *side, const char *behind, char hex[KT_TOUR_BINDING]);
+
+/* Makes an authority, the certificate that the stock servers (and clients that must) show, and its OCSP response, by
+ * openssl. */
+bool kt_peer_files(const struct kt_place *place, char *wrong, size_t cap);
 
 /* For the files of the peers: sets side->wrong and returns false. */
 bool kt_side_fail(struct kt_side *side, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -70,7 +92,9 @@ struct kt_path kt_place_path(const struct kt_place *place, const char *name);
 
 /* Files in the folder: what our servers show, and what the stock servers do. */
 #define KT_TOUR_OUR_CERT   "keyturn.pem"
+#define KT_TOUR_AUTHORITY  "authority.pem"
 #define KT_TOUR_STOCK_CERT "stock.pem"
 #define KT_TOUR_STOCK_KEY  "stock.key"
+#define KT_TOUR_STAPLE     "stock.ocsp"
 
 #endif

@@ -13,6 +13,13 @@ enum kt_verb {
     KT_VERB_UPDATE_BOTH, /* our side changes its key and asks for the other */
     KT_VERB_PEER_UPDATE, /* the other side does the same */
     KT_VERB_CLOSE,
+    KT_VERB_LATER,                  /* what follows is tried on connections of its own (tour_feature.h) */
+    KT_VERB_RESUME = KT_VERB_LATER, /* by a ticket */
+    KT_VERB_CLIENT_AUTH,            /* the client shows a certificate */
+    KT_VERB_OCSP,                   /* the server staples the status of its own */
+    KT_VERB_RECORD_LIMIT,           /* records are short */
+    KT_VERB_POLICY,                 /* our side allows little */
+    KT_VERB_BINDING,                /* both have the same channel binding */
     KT_VERB_COUNT,
 };
 

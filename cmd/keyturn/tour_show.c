@@ -5,10 +5,10 @@
 
 enum { NAME_WIDTH = 9, CELL_WIDTH = 12 };
 
-void kt_show_head(void)
+void kt_show_head(enum kt_verb first, enum kt_verb end)
 {
     printf("%-*s%-*s%-*s", NAME_WIDTH, "client", NAME_WIDTH, "server", NAME_WIDTH, "version");
-    for (unsigned verb = 0; verb < KT_VERB_COUNT; verb++) {
+    for (unsigned verb = first; verb < end; verb++) {
         printf("%*s", CELL_WIDTH, kt_verb_name((enum kt_verb)verb));
     }
     printf("\n");
@@ -29,10 +29,10 @@ static void show_cell(const struct kt_cell *cell, bool colour)
            colour ? "\033[0m" : "");
 }
 
-void kt_show_row(const struct kt_row *row, bool colour)
+void kt_show_row(const struct kt_row *row, enum kt_verb first, enum kt_verb end, bool colour)
 {
     printf("%-*s%-*s%-*s", NAME_WIDTH, row->client->name, NAME_WIDTH, row->server->name, NAME_WIDTH, row->version);
-    for (unsigned verb = 0; verb < KT_VERB_COUNT; verb++) {
+    for (unsigned verb = first; verb < end; verb++) {
         show_cell(&row->cells[verb], colour);
     }
     printf("\n");
@@ -44,37 +44,57 @@ static bool has_failed(const struct kt_cell *cell)
     return cell->wanted && cell->result == KT_RESULT_FAIL;
 }
 
-/* The first failure with its reason; what comes after it was not reached, and needs no more than its names. */
-static void show_reason(const struct kt_row *row, enum kt_verb first)
+static void show_note(const struct kt_row *row, enum kt_verb verb)
 {
     char name[64];
 
-    kt_row_cell_name(row, first, name, sizeof name);
-    printf("\n%s failed:\n    %s\n", name, row->cells[first].note);
-    for (unsigned verb = first + 1u, count = 0; verb < KT_VERB_COUNT; verb++) {
+    kt_row_cell_name(row, verb, name, sizeof name);
+    printf("\n%s failed:\n    %s\n", name, row->cells[verb].note);
+}
+
+/* On one connection: the first failure with its reason; what comes after it was not reached, and needs no more than its
+ * name. The reason may stand in a cell that was not wanted: without a handshake there is nothing. */
+static void show_reason(const struct kt_row *row)
+{
+    unsigned first = 0, count = 0;
+
+    while (first < KT_VERB_LATER && row->cells[first].result != KT_RESULT_FAIL) {
+        first++;
+    }
+    if (first == KT_VERB_LATER) {
+        return;
+    }
+    show_note(row, (enum kt_verb)first);
+    for (unsigned verb = first + 1u; verb < KT_VERB_LATER; verb++) {
         if (has_failed(&row->cells[verb])) {
             printf("%s %s", count++ == 0 ? "    so these were not reached:" : "", kt_verb_name((enum kt_verb)verb));
         }
     }
-    printf("\n");
+    printf(count > 0 ? "\n" : "");
 }
 
-/* Counts what was wanted. The reason may stand in a cell that was not: without a handshake there is nothing. */
+static unsigned count_cells(const struct kt_row *row, unsigned first, unsigned end, enum kt_result result)
+{
+    unsigned count = 0;
+
+    for (unsigned verb = first; verb < end; verb++) {
+        count += row->cells[verb].wanted && row->cells[verb].result == result ? 1 : 0;
+    }
+    return count;
+}
+
 static unsigned count_row(const struct kt_row *row, unsigned *passed)
 {
-    unsigned failed = 0;
-
-    for (unsigned verb = 0; verb < KT_VERB_COUNT; verb++) {
-        failed += has_failed(&row->cells[verb]) ? 1 : 0;
-        *passed += row->cells[verb].wanted && row->cells[verb].result == KT_RESULT_PASS ? 1 : 0;
+    *passed += count_cells(row, 0, KT_VERB_COUNT, KT_RESULT_PASS);
+    if (count_cells(row, 0, KT_VERB_LATER, KT_RESULT_FAIL) > 0) {
+        show_reason(row);
     }
-    for (unsigned verb = 0; failed > 0 && verb < KT_VERB_COUNT; verb++) {
-        if (row->cells[verb].result == KT_RESULT_FAIL) {
-            show_reason(row, (enum kt_verb)verb);
-            break;
+    for (unsigned verb = KT_VERB_LATER; verb < KT_VERB_COUNT; verb++) {
+        if (has_failed(&row->cells[verb])) {
+            show_note(row, (enum kt_verb)verb);
         }
     }
-    return failed;
+    return count_cells(row, 0, KT_VERB_COUNT, KT_RESULT_FAIL);
 }
 
 unsigned kt_show_end(const struct kt_row *rows, size_t count, uint64_t ms)

@@ -6,9 +6,9 @@
 
 #include "tour_row.h"
 
-/* A line for each row as it is done; `colour` for a terminal. */
-void kt_show_head(void);
-void kt_show_row(const struct kt_row *row, bool colour);
+/* Of the verbs from `first` to before `end`: a line for each row as it is done; `colour` for a terminal. */
+void kt_show_head(enum kt_verb first, enum kt_verb end);
+void kt_show_row(const struct kt_row *row, enum kt_verb first, enum kt_verb end, bool colour);
 
 /* What failed and why, and one line about all. Returns how many cells failed. */
 unsigned kt_show_end(const struct kt_row *rows, size_t count, uint64_t ms);

@@ -131,6 +131,15 @@ def test_the_tests_that_security_names_exist(root):
     assert names and {name for name in names if f"static void {name}(void **" not in sources} == set()
 
 
+def test_the_tests_that_traps_name_exist(root):
+    rows = [line for line in (root / "SECURITY.md").read_text().splitlines() if "_test.c`: `" in line]
+    named = [(file, name) for row in rows for file, names in re.findall(r"`(\w+_test\.c)`: ((?:`\w+`(?:, )?)+)", row)
+             for name in re.findall(r"\w+", names)]
+    files = {path.name: path.read_text() for path in (root / "tests").rglob("*_test.c")}
+    assert len(rows) > 30 and len(named) > len(rows)
+    assert [pair for pair in named if f"static void {pair[1]}(void **" not in files[pair[0]]] == []
+
+
 @pytest.fixture
 def example(stage, tmp_path, sanitize):
     """Builds an example against the stage."""

@@ -85,3 +85,47 @@ def test_openssl_is_served_fragments(cli, peer, length):
     client.wait()
     assert client.out == text
     assert max(inner_lengths(watch.wire)) == length + 1
+
+
+@pytest.mark.parametrize("limit", [64, 1000])
+def test_short_records_while_keys_change(cli, peer, limit):
+    """Limits are of the connection, not of the key."""
+    watch = Watch()
+    server = peer.gnutls_server("--recordsize", limit, *SMALL)
+    client = cli.connect(peer.record_proxy(server.port, watch).port, "--record-limit", str(limit), "--rekey-bytes",
+                         "20000", "--rekey-gap-ms", "0", data=BYTES)
+    assert client.code == command.DONE and client.out == BYTES, client.report()
+    assert max(inner_lengths(watch.wire)) == limit + 1
+    assert int(command.closed(client.err)["epochs-sent"]) > 3
+
+
+def test_a_limit_is_agreed_anew_when_a_session_is_resumed(cli, peer, tmp_path):
+    """With gnutls by record_size_limit: the second one's is another, and the third has none."""
+    server = peer.gnutls_server("--recordsize", "600")
+    for resumed, own, words in (("no", 16384, []), ("yes", 700, ["--record-limit", "700"]), ("yes", 16384, [])):
+        watch = Watch()
+        client = cli.connect(peer.record_proxy(server.port, watch).port, "--session", tmp_path / "session",
+                             "--trace=json", *words, data=BYTES)
+        assert client.code == command.DONE and client.out == BYTES, client.report()
+        assert command.connected(client.err)["resumed"] == resumed
+        connected, = [event for event in command.trace(client.err) if event["event"] == "connected"]
+        assert (connected["limit_sent"], connected["limit_received"]) == (600, own)
+        assert max(inner_lengths(watch.wire)) == 601
+
+
+@pytest.mark.parametrize("length", [512, 4096])
+def test_openssl_resumes_with_fragments_and_without(cli, peer, tmp_path, length):
+    server = cli.serve("--trace=json")
+    session = tmp_path / "session"
+    for words in (["-sess_out", session], ["-sess_in", session, "-maxfraglen", length], ["-sess_in", session]):
+        client = peer.start_openssl_client(server.port, *words, "-quiet", "-no_ign_eof")
+        client.write(BYTES[:20000])
+        client.wait_out_size(20000)
+        client.close_stdin()
+        client.wait()
+        assert client.out == BYTES[:20000]
+    server.process.wait_err_count(b"] closed clean", 3)
+    text = "\n".join(line for line in server.err.splitlines() if not line.startswith("keyturn: "))
+    facts = [event for event in command.trace(text) if event["event"] == "connected"]
+    assert [fact["resumed"] for fact in facts] == [False, True, True]
+    assert [fact["limit_received"] for fact in facts] == [16384, length, 16384]

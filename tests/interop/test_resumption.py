@@ -53,6 +53,50 @@ def test_we_resume_over_a_retry(cli, peer, session, server):
     connect(cli, there.port, session, "--key-shares", "0", resumed="yes")
 
 
+@pytest.mark.parametrize("server", ["openssl", "gnutls", "keyturn"])
+def test_a_session_file_and_a_server_that_is_started_again(cli, peer, session, server):
+    """The same address with other ticket keys: a full handshake, whose session is the next one resumed."""
+    def start():
+        return cli.serve() if server == "keyturn" else peer.echo_server(server)
+
+    def stop(there):
+        (there.process if server == "keyturn" else there).stop()
+    there = start()
+    front = peer.record_proxy(lambda: there.port, lambda record: record)
+    for _ in range(2):
+        connect(cli, front.port, session, resumed="no")
+        kept = session.read_bytes()
+        connect(cli, front.port, session, resumed="yes")
+        assert session.read_bytes() != kept  # the ticket that came with it
+        stop(there)
+        there = start()
+
+
+def test_a_session_file_is_left_alone_by_a_server_that_is_gone(cli, session):
+    there = cli.serve()
+    front_port = there.port
+    connect(cli, front_port, session, resumed="no")
+    kept = session.read_bytes()
+    there.process.stop()
+    assert cli.connect(front_port, "--session", session).code == command.NETWORK
+    assert session.read_bytes() == kept
+
+
+@pytest.mark.parametrize("options", [["-num_tickets", "0"], ["-no_ticket", "-num_tickets", "0"]])
+def test_openssl_without_tickets(cli, peer, session, options):
+    there = peer.openssl_server("-rev", *options)
+    for _ in range(2):
+        connect(cli, there.port, session, resumed="no")
+    assert not session.exists()
+
+
+def test_openssl_with_tickets_that_only_name_a_session(cli, peer, session):
+    there = peer.openssl_server("-rev", "-no_ticket")
+    connect(cli, there.port, session, resumed="no")
+    connect(cli, there.port, session, resumed="yes")
+    connect(cli, there.port, session, resumed="yes")
+
+
 def test_a_server_without_tickets(cli, session):
     there = cli.serve("--tickets", "0")
     connect(cli, there.port, session, resumed="no")

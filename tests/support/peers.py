@@ -71,11 +71,11 @@ class Peers:
 
     def record_proxy(self, port, change):
         """
-        Stands before a TLS server. change(record) gets each record of the client (header and all) and returns what is
+        Stands before a TLS server at `port`, a number or what returns one. change(record) gets each record of the client (header and all) and returns what is
         sent instead, or None to cut the connection there.
         """
         def forward(raw):
-            with socket.create_connection(("127.0.0.1", port), DEADLINE) as onward:
+            with socket.create_connection(("127.0.0.1", port() if callable(port) else port), DEADLINE) as onward:
                 back = threading.Thread(target=_pump, args=(onward, raw), daemon=True)
                 back.start()
                 while record := read_record(raw):

@@ -219,7 +219,7 @@ static void follow_sent(struct tap *tap, enum kt_role from, struct kt_span conte
             }
             see(tap, from, message);
         }
-        if (message.p[0] == KT_MSG_FINISHED) {
+        if (message.p[0] == KT_MSG_FINISHED && in_handshake(lane)) {
             lane->open_stage = 3; /* application keys from the next record on */
         }
     }
@@ -412,11 +412,26 @@ void tap_open(struct tap *tap, struct loop *l, const struct loop_setup *setup)
     l->filter_user = tap;
 }
 
-void tap_close(struct tap *tap)
+static void clear_lanes(struct tap *tap)
 {
     for (int i = 0; i < 2; i++) {
         kt_protection_clear(&tap->lane[i].open);
         kt_protection_clear(&tap->lane[i].seal);
     }
+}
+
+void tap_reconnect(struct tap *tap)
+{
+    const struct tap fresh = {.l = tap->l, .edit = tap->edit, .user = tap->user, .repair = tap->repair};
+
+    clear_lanes(tap);
+    *tap = fresh;
+    loop_hang_up(tap->l);
+    assert_null(loop_connect(tap->l, open_setup));
+}
+
+void tap_close(struct tap *tap)
+{
+    clear_lanes(tap);
     loop_close(tap->l);
 }

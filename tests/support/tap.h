@@ -50,6 +50,8 @@ struct tap {
 
 /* `setup` gets the observer and key log switch; then loop_open. One tap at a time. */
 void tap_open(struct tap *tap, struct loop *l, const struct loop_setup *setup);
+/* Another connection of the same configurations, tapped from its beginning; edit, user and repair stay. */
+void tap_reconnect(struct tap *tap);
 void tap_close(struct tap *tap);
 
 /* From within an edit: this arrives. */

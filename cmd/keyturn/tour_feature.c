@@ -1,0 +1,209 @@
+#include "tour_feature.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tour_meeting.h"
+
+static const char policy_name[] = "policy";
+static const char policy_text[] = "based-on = 2026-modern\nsuites = AES-256-GCM\ngroups = P-384\n";
+
+/* The options of one program for one verb. No entry: it needs none, or cannot do it. */
+struct entry {
+    enum kt_verb verb;
+    const struct kt_peer *peer;
+    struct kt_words words;
+};
+
+#define STOCK(cert, key) cert, "@" KT_TOUR_STOCK_CERT, key, "@" KT_TOUR_STOCK_KEY
+#define OPENSSL_EXPORTS                                                                                                \
+    {                                                                                                                  \
+        "-keymatexport", "EXPORTER-Channel-Binding", "-keymatexportlen", "32"                                          \
+    }
+
+static const struct entry entries[] = {
+    {KT_VERB_RESUME, &kt_peer_client_keyturn, {{"--session", "@session"}}},
+    {KT_VERB_RESUME, &kt_peer_client_openssl, {{"-sess_out", "@session"}}},
+    {KT_VERB_RESUME, &kt_peer_client_gnutls, {{"--resume", "--waitresumption"}}},
+    {KT_VERB_CLIENT_AUTH, &kt_peer_client_keyturn, {{STOCK("--cert", "--key"), "--trace=json"}}},
+    {KT_VERB_CLIENT_AUTH, &kt_peer_client_openssl, {{STOCK("-cert", "-key")}}},
+    {KT_VERB_CLIENT_AUTH, &kt_peer_client_gnutls, {{STOCK("--x509certfile", "--x509keyfile")}}},
+    {KT_VERB_CLIENT_AUTH, &kt_peer_server_keyturn, {{"--client-ca", "@" KT_TOUR_AUTHORITY}}},
+    {KT_VERB_CLIENT_AUTH,
+     &kt_peer_server_openssl,
+     {{"-Verify", "1", "-verify_return_error", "-CAfile", "@" KT_TOUR_AUTHORITY}}},
+    {KT_VERB_CLIENT_AUTH, &kt_peer_server_gnutls, {{"--x509cafile", "@" KT_TOUR_AUTHORITY}}},
+    {KT_VERB_OCSP, &kt_peer_client_keyturn, {{"--ocsp", "require"}}},
+    {KT_VERB_OCSP, &kt_peer_client_openssl, {{"-status"}}},
+    {KT_VERB_OCSP, &kt_peer_server_keyturn, {{STOCK("--cert", "--key"), "--ocsp", "@" KT_TOUR_STAPLE}}},
+    {KT_VERB_OCSP, &kt_peer_server_openssl, {{"-status_file", "@" KT_TOUR_STAPLE}}},
+    {KT_VERB_OCSP, &kt_peer_server_gnutls, {{"--ocsp-response", "@" KT_TOUR_STAPLE}}},
+    {KT_VERB_RECORD_LIMIT, &kt_peer_client_keyturn, {{"--record-limit", "700", "--trace=json"}}},
+    {KT_VERB_RECORD_LIMIT, &kt_peer_client_openssl, {{"-maxfraglen", "512"}}},
+    {KT_VERB_RECORD_LIMIT, &kt_peer_server_keyturn, {{"--record-limit", "1100", "--trace=json"}}},
+    {KT_VERB_POLICY, &kt_peer_client_keyturn, {{"--policy", "@policy"}}},
+    {KT_VERB_POLICY, &kt_peer_server_keyturn, {{"--policy", "@policy"}}},
+    {KT_VERB_BINDING, &kt_peer_client_openssl, {OPENSSL_EXPORTS}},
+    {KT_VERB_BINDING, &kt_peer_server_openssl, {OPENSSL_EXPORTS}},
+    {KT_VERB_BINDING, &kt_peer_client_gnutls, {{"--verbose"}}},
+};
+
+static const struct kt_words openssl_resumes = {{"-sess_in", "@session"}};
+
+static const struct kt_words *words_of(enum kt_verb verb, const struct kt_peer *peer)
+{
+    for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) {
+        if (entries[i].verb == verb && entries[i].peer == peer) {
+            return &entries[i].words;
+        }
+    }
+    return NULL;
+}
+
+/* s_server knows neither record_size_limit nor, as a server, a limit that it would ask for. */
+bool kt_feature_applies(const struct kt_row *row, enum kt_verb verb)
+{
+    return verb != KT_VERB_RECORD_LIMIT || row->server != &kt_peer_server_openssl;
+}
+
+bool kt_feature_needs_files(enum kt_verb verb)
+{
+    return verb == KT_VERB_CLIENT_AUTH || verb == KT_VERB_OCSP;
+}
+
+/* Whether our side said this of the connection. */
+static bool has_fact(struct kt_meeting *m, const char *fact)
+{
+    return strstr(m->ours->facts, fact) != NULL || kt_side_fail(m->ours, "not %s but %.100s", fact, m->ours->facts);
+}
+
+static bool said(struct kt_side *side, struct kt_stream *stream, const char *text)
+{
+    return kt_side_said(side, stream, text) != NULL || kt_side_fail(side, "%s did not say: %s", side->peer->name, text);
+}
+
+static bool visit_and_leave(struct kt_meeting *m)
+{
+    return kt_meeting_visit(m) && kt_meeting_exchange(m) && m->client.peer->close(&m->client);
+}
+
+/* gnutls-cli does by itself what the others are called twice for. */
+static bool try_resume(struct kt_meeting *m)
+{
+    if (m->client.peer == &kt_peer_client_gnutls) {
+        return kt_meeting_visit(m) && m->server.peer->connected(&m->server) && kt_meeting_exchange(m) &&
+               has_fact(m, "resumed=yes");
+    }
+    if (!visit_and_leave(m) || !has_fact(m, "resumed=no")) {
+        return false;
+    }
+    kt_side_stop(&m->client);
+    if (m->client.peer == &kt_peer_client_openssl) {
+        m->client.more = &openssl_resumes;
+    }
+    return visit_and_leave(m) && has_fact(m, "resumed=yes");
+}
+
+/* Whoever of us says that a certificate was proven: the client that it signed, the server that it verified. */
+static bool try_client_auth(struct kt_meeting *m)
+{
+    if (!kt_meeting_visit(m) || !kt_meeting_exchange(m)) {
+        return false;
+    }
+    return m->ours == &m->client
+               ? said(m->ours, &m->ours->child.err, "\"direction\":\"sent\",\"name\":\"CertificateVerify\"")
+               : has_fact(m, "verified=yes");
+}
+
+static bool try_ocsp(struct kt_meeting *m)
+{
+    if (!kt_meeting_visit(m)) {
+        return false;
+    }
+    if (m->client.peer == &kt_peer_client_openssl && !said(&m->client, m->client.data, "Cert Status: good")) {
+        return false;
+    }
+    if (m->client.peer == &kt_peer_client_gnutls && !said(&m->client, m->client.data, "OCSP status request,")) {
+        return false;
+    }
+    return kt_meeting_exchange(m);
+}
+
+/* A line of ours is longer than the records that a client of ours, or s_client, takes; gnutls-cli could not send it in
+ * pieces. */
+static bool try_record_limit(struct kt_meeting *m)
+{
+    const char *fact = m->ours == &m->client ? "\"limit_received\":700" : "\"limit_received\":1100";
+
+    if (m->client.peer == &kt_peer_client_openssl) {
+        fact = "\"limit_received\":512";
+    }
+    return kt_meeting_visit(m) && kt_meeting_exchange(m) && said(m->ours, &m->ours->child.err, fact);
+}
+
+static bool try_policy(struct kt_meeting *m)
+{
+    return visit_and_leave(m) && has_fact(m, "suite=TLS_AES_256_GCM_SHA384 group=secp384r1");
+}
+
+static bool try_binding(struct kt_meeting *m)
+{
+    char client[KT_TOUR_BINDING], server[KT_TOUR_BINDING];
+
+    if (!kt_meeting_visit(m) || !kt_meeting_exchange(m) || !m->client.peer->binding(&m->client, client) ||
+        !m->server.peer->binding(&m->server, server)) {
+        return false;
+    }
+    return strcmp(client, server) == 0 || kt_side_fail(m->ours, "%.16s... is not %.16s...", client, server);
+}
+
+static bool (*const tries[KT_VERB_COUNT])(struct kt_meeting *m) = {
+    [KT_VERB_RESUME] = try_resume, [KT_VERB_CLIENT_AUTH] = try_client_auth,
+    [KT_VERB_OCSP] = try_ocsp,     [KT_VERB_RECORD_LIMIT] = try_record_limit,
+    [KT_VERB_POLICY] = try_policy, [KT_VERB_BINDING] = try_binding,
+};
+
+static bool write_policy(struct kt_meeting *m)
+{
+    struct kt_path path = kt_place_path(m->ours->place, policy_name);
+    FILE *file = fopen(path.text, "we");
+    bool written = file != NULL && fputs(policy_text, file) >= 0;
+
+    written = file != NULL && fclose(file) == 0 && written;
+    return written || kt_side_fail(m->ours, "%s cannot be written", path.text);
+}
+
+/* What one row leaves behind is of no use to the next. */
+static void forget_session(const struct kt_place *place)
+{
+    struct kt_path path = kt_place_path(place, "session");
+
+    (void)remove(path.text);
+}
+
+void kt_feature_run(struct kt_row *row, enum kt_verb verb, const struct kt_place *place)
+{
+    struct kt_cell *cell = &row->cells[verb];
+    double began = kt_meeting_now_ms();
+    struct kt_meeting m;
+    bool passed;
+
+    kt_meeting_begin(&m, row->client, row->server, place);
+    m.client.more = words_of(verb, row->client);
+    m.server.more = words_of(verb, row->server);
+    m.server.visits = verb == KT_VERB_RESUME ? 2 : 1;
+    m.server.demands = verb == KT_VERB_CLIENT_AUTH;
+    m.server.certified = verb == KT_VERB_OCSP;
+    passed = write_policy(&m) && m.server.peer->start(&m.server, NULL) && tries[verb](&m);
+    cell->ms = kt_meeting_now_ms() - began;
+    cell->result = passed ? KT_RESULT_PASS : KT_RESULT_FAIL;
+    if (!passed) {
+        kt_meeting_note(&m, cell);
+    }
+    if (row->version[0] == '\0') {
+        (void)snprintf(row->version, sizeof row->version, "%s",
+                       m.ours->version[0] != '\0' ? m.ours->version : "TLSv1.3");
+    }
+    kt_meeting_end(&m);
+    forget_session(place);
+}
