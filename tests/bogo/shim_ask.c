@@ -69,6 +69,18 @@ static const struct kt_fault *choose_credential(struct shim *shim, const struct 
     return kt_answer_credential(shim->conn, chosen);
 }
 
+/* The key of what is shown lies with its owner. Remembers which one was used. */
+static const struct kt_credential *use_key(struct shim *shim, const struct kt_credential *shown)
+{
+    for (size_t i = 0; i < SHIM_CREDENTIALS_MAX; i++) {
+        if (shim->shown[i] != NULL && shim->shown[i] == shown) {
+            shim->selected = (int64_t)i - 1;
+            return shim->owner[i];
+        }
+    }
+    shim_broken("a key of nobody is asked for");
+}
+
 static const struct kt_fault *sign(struct shim *shim, const struct kt_ask *ask)
 {
     struct kt_ask to_owner = *ask;
@@ -76,12 +88,7 @@ static const struct kt_fault *sign(struct shim *shim, const struct kt_ask *ask)
     size_t len;
     const struct kt_fault *fault;
 
-    for (size_t i = 0; i < SHIM_CREDENTIALS_MAX; i++) {
-        if (shim->shown[i] != NULL && shim->shown[i] == ask->u.sign.credential) {
-            shim->selected = (int64_t)i - 1;
-            to_owner.u.sign.credential = shim->owner[i];
-        }
-    }
+    to_owner.u.sign.credential = use_key(shim, ask->u.sign.credential);
     fault = kt_pki_sign(&to_owner, signature, sizeof signature, &len);
     return fault != NULL ? refuse(shim, fault) : kt_answer_signature(shim->conn, signature, len);
 }
