@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/ct.h"
 #include "base/fail.h"
 #include "registry/limits.h"
 
