@@ -213,7 +213,7 @@ static const struct kt_fault *c_send_client_hello(struct kt_hs *hs, const struct
     hello->compression = kt_span_of(null_compression, sizeof null_compression);
     hello->has_extensions = true;
     KT_TRY(offer_lists(hs));
-    KT_TRY(offer_shares(hs, hs->config->groups, hs->config->key_shares, work->grease[1]));
+    KT_TRY(offer_shares(hs, hs->config->share_groups, hs->config->key_shares, work->grease[1]));
     *next = KT_STATE_C_WAIT_SH;
     return write_hello(hs);
 }
