@@ -10,6 +10,7 @@ enum {
     KT_ALPN_NAMES_MAX = 16,
     KT_ALPN_BYTES_MAX = KT_ALPN_NAMES_MAX * 256,
     KT_AUTHORITIES_BYTES_MAX = 65535, /* RFC 9846 section 4.3.4 */
+    KT_OID_FILTERS_BYTES_MAX = 65535, /* section 4.3.5 */
     KT_RECORD_LIMIT_MIN = 64,         /* RFC 8449 section 4 */
     KT_CHAIN_LIMIT_MIN = 1024,
     KT_CHAIN_LIMIT_MAX = 1 << 20,
@@ -32,10 +33,12 @@ struct kt_builder {
 
     uint8_t *authorities; /* as on the wire, without the outer length */
     size_t authorities_len;
+    uint8_t *oid_filters; /* likewise */
+    size_t oid_filters_len;
     uint8_t alpn[KT_ALPN_BYTES_MAX]; /* likewise */
     size_t alpn_len;
 
-    struct kt_credential *credentials[KT_LIST_MAX];
+    struct kt_credential *credentials[KT_CREDENTIALS_MAX];
     size_t credential_count;
 
     struct kt_lifetime lifetime;
@@ -44,6 +47,12 @@ struct kt_builder {
     size_t record_limit;
     size_t max_fragment;
     unsigned min_curve_bits; /* of a user policy; 0: none */
+    uint16_t oldest;         /* version that the engine speaks: KT_VERSION_OLDEST, but for tests */
+    bool legacy;             /* of the policy: what is legacy may be listed */
+    struct kt_rehandshake_policy rehandshake;
+    bool ems_required;
+    bool unbound_resumption;
+    bool no_renegotiation_info;
     unsigned key_shares;
     struct kt_resumption resumption; /* its context is session_context; holds a reference of the ring */
     uint8_t session_context[KT_NAME_MAX];
@@ -56,6 +65,10 @@ struct kt_builder {
     bool keylog;
     bool cookie;
     bool staple;
+    bool post_handshake_auth;
+    bool sct;
+    bool requests_tickets;
+    unsigned tickets_new, tickets_resumed;
 
     char field[32]; /* what the last fault was about */
 };

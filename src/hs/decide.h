@@ -20,6 +20,14 @@ KT_MUST_USE const struct kt_fault *kt_decide_server13(const struct kt_config *co
 uint16_t kt_decide_scheme(const struct kt_config *config, const struct kt_credential *credential,
                           struct kt_id_list offered);
 
+/*
+ * The client's credential for this request, with its scheme: the first that fits and is issued by one of the
+ * authorities that the server names, at any link of its chain (RFC 9846 section 4.5.1); else the first that fits; else
+ * none.
+ */
+void kt_decide_own_credential(const struct kt_config *config, const struct kt_certificate_request *request,
+                              struct kt_choice *choice);
+
 /* The server's credential for this name (may be empty) and these schemes. NAME_NOT_SERVED, SCHEME_NONE_IN_COMMON. */
 KT_MUST_USE const struct kt_fault *kt_decide_credential(const struct kt_config *config, struct kt_span server_name,
                                                         struct kt_id_list schemes, struct kt_choice *choice);

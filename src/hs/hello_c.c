@@ -170,7 +170,10 @@ static const struct kt_fault *offer_lists(struct kt_hs *hs)
         hello->alpn = config->alpn;
         hello->seen |= KT_EXT_BIT(ALPN);
     }
+    hello->seen |= config->post_handshake_auth ? KT_EXT_BIT(POST_HANDSHAKE_AUTH) : 0;
     hello->seen |= config->staple ? KT_EXT_BIT(STATUS_REQUEST) : 0;
+    hello->seen |= config->sct ? KT_EXT_BIT(SCT) : 0;
+    kt_resume_request_tickets(config, hello);
     kt_limit13_offer(config, hello);
     if (hello->suites.wire.p == NULL || hello->groups.wire.p == NULL || hello->schemes.wire.p == NULL ||
         hello->versions.wire.p == NULL) {
@@ -213,7 +216,7 @@ static const struct kt_fault *c_send_client_hello(struct kt_hs *hs, const struct
     hello->compression = kt_span_of(null_compression, sizeof null_compression);
     hello->has_extensions = true;
     KT_TRY(offer_lists(hs));
-    KT_TRY(offer_shares(hs, hs->config->groups, hs->config->key_shares, work->grease[1]));
+    KT_TRY(offer_shares(hs, hs->config->share_groups, hs->config->key_shares, work->grease[1]));
     *next = KT_STATE_C_WAIT_SH;
     return write_hello(hs);
 }

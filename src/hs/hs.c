@@ -1,5 +1,6 @@
 #include "hs/hs.h"
 
+#include "hs/post_auth13.h"
 #include "keys/schedule12.h"
 
 const struct kt_fault *kt_hs_begin(struct kt_hs *hs)
@@ -24,11 +25,21 @@ void kt_hs_end(struct kt_hs *hs)
         hs->work = NULL;
         kt_arena_free(&hs->arena);
     }
+    if (hs->flight != NULL) {
+        hs->carrier.ops->flight_drop(hs->carrier.self, hs->flight);
+        hs->flight = NULL;
+    }
+}
+
+void kt_hs_abandon(struct kt_hs *hs)
+{
+    kt_hs_end(hs);
+    kt_post_auth_free(hs);
 }
 
 void kt_hs_free(struct kt_hs *hs)
 {
-    kt_hs_end(hs);
+    kt_hs_abandon(hs);
     kt_secret_wipe(&hs->exporter_secret);
     kt_secret_wipe(&hs->resumption_secret);
 }
@@ -55,6 +66,12 @@ void kt_hs_describe_hello(const struct kt_hs *hs, struct kt_ask *ask)
         (hello->seen & KT_EXT_BIT(SIGNATURE_ALGORITHMS_CERT)) != 0 ? hello->cert_schemes : hello->schemes;
     ask->u.choose.authorities = hello->authorities;
     ask->u.choose.client_hello = hs->work->hello_message;
+}
+
+void kt_hs_leave_flight(struct kt_hs *hs)
+{
+    hs->carrier.ops->flight_leave(hs->carrier.self, hs->flight);
+    hs->flight = NULL;
 }
 
 void kt_hs_ask(struct kt_hs *hs, const struct kt_ask *ask)

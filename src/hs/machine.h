@@ -71,6 +71,8 @@ extern const struct kt_table kt_table_hello_server;
 extern const struct kt_table kt_table_tls13_client;
 extern const struct kt_table kt_table_tls13_server;
 extern const struct kt_table kt_table_post13;
+extern const struct kt_table kt_table_post_auth_client;
+extern const struct kt_table kt_table_post_auth_server;
 /* All of them, NULL-ended: for the driver, the tests that enumerate and the tool that draws. */
 extern const struct kt_table *const kt_all_tables[];
 
