@@ -66,9 +66,12 @@ static const struct kt_fault *write_exports(struct shim *shim)
     static uint8_t bytes[4096];
     const struct shim_flags *flags = shim->flags;
     struct kt_span label = {(const uint8_t *)flags->export_label, strlen(flags->export_label)};
-    struct kt_span context = {(const uint8_t *)flags->export_context, strlen(flags->export_context)};
+    struct kt_span context = {NULL, 0};
     const struct kt_fault *fault = NULL;
 
+    if (flags->use_export_context) {
+        context = (struct kt_span){(const uint8_t *)flags->export_context, strlen(flags->export_context)};
+    }
     if (flags->export_len > 0) {
         fault = kt_conn_export(shim->conn, label, context, bytes, flags->export_len);
         if (fault == NULL) {
@@ -185,10 +188,25 @@ static const struct kt_fault *close_both(struct shim *shim)
     return fault;
 }
 
+/* What cannot be told before the version is known. */
+static void check_implemented(const struct shim *shim)
+{
+    const struct shim_flags *flags = shim->flags;
+    const char *older =
+        flags->tls_unique || flags->renegotiations > 0 ? "what there is only below TLS 1.3" : flags->older;
+
+    if (older != NULL && kt_conn_facts(shim->conn).version < KT_TLS_1_3) {
+        exit((int)shim_missing(older));
+    }
+}
+
 static const struct kt_fault *exchange(struct shim *shim)
 {
     const struct kt_fault *fault = handshake(shim);
 
+    if (fault == NULL) {
+        check_implemented(shim);
+    }
     if (fault == NULL && !shim->flags->implicit_handshake && !shim_check_connected(shim)) {
         shim_hang_up(shim);
         exit(SHIM_FAILURE);

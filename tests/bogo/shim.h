@@ -44,6 +44,9 @@ struct shim {
 
 /* shim_setup.c: the configuration that the flags describe. SHIM_UNIMPLEMENTED for keys that we refuse. */
 enum shim_exit shim_configure(struct shim *shim);
+/* shim_lists.c */
+enum shim_exit shim_set_algorithms(const struct shim_flags *flags, struct kt_builder *builder);
+bool shim_in(const uint16_t *ids, size_t count, uint16_t id);
 /* Gives back what belongs to the connection and leaves what belongs to the run. */
 void shim_release(struct shim *shim);
 /* The environment and the ring of the run, and their end. */
@@ -54,6 +57,9 @@ size_t shim_certificates(const char *path, struct kt_span *out, size_t cap);
 
 /* shim_ask.c: answers the open ask, if there is one; with -async not when it is seen for the first time. */
 const struct kt_fault *shim_answer(struct shim *shim);
+
+/* shim_choose.c: the first credential that the peer's lists allow; NULL: none. */
+struct kt_credential *shim_choose(const struct shim *shim, const struct kt_ask *ask);
 
 /* shim_link.c: the socket, and the bytes between it and the connection. */
 bool shim_connect(struct shim *shim);
@@ -76,5 +82,7 @@ void shim_watch(void *user, const struct kt_conn *conn, const struct kt_notice *
 void shim_explain(const struct shim *shim, const struct kt_fault *fault);
 /* An invariant of ours does not hold: ends the process with SHIM_BROKEN. */
 _Noreturn void shim_broken(const char *what);
+/* Ends it so when there is a fault. */
+void shim_must(const struct kt_fault *fault);
 
 #endif

@@ -56,11 +56,17 @@ static const struct kt_fault *choose_config(struct shim *shim, const struct kt_a
 
 static const struct kt_fault *choose_credential(struct shim *shim, const struct kt_ask *ask)
 {
+    struct kt_credential *chosen;
+
     if (!shim_check_request(shim, ask) || shim->flags->fail_cert_callback ||
         (shim->flags->server && shim->flags->fail_ocsp)) {
         return refuse(shim, &wrong_expectation);
     }
-    return kt_answer_credential(shim->conn, shim->shown[0]);
+    chosen = shim_choose(shim, ask);
+    if (chosen == NULL && shim->flags->server) {
+        return refuse(shim, NULL);
+    }
+    return kt_answer_credential(shim->conn, chosen);
 }
 
 static const struct kt_fault *sign(struct shim *shim, const struct kt_ask *ask)

@@ -86,6 +86,9 @@ bool shim_check_chain(struct shim *shim, const struct kt_ask *ask)
         !same(shim->flags->expect_ocsp_response, ask->u.verify.ocsp_response)) {
         return complain("OCSP response");
     }
+    if (shim->flags->expect_scts.p != NULL && !same(shim->flags->expect_scts, ask->u.verify.sct_list)) {
+        return complain("list of timestamps");
+    }
     if (shim->flags->expect_peer_cert_file == NULL) {
         return true;
     }

@@ -35,3 +35,10 @@ _Noreturn void shim_broken(const char *what)
     (void)fprintf(stderr, "broken: %s\n", what);
     exit(SHIM_BROKEN);
 }
+
+void shim_must(const struct kt_fault *fault)
+{
+    if (fault != NULL) {
+        shim_broken(kt_reason_name((enum kt_reason)fault->reason));
+    }
+}

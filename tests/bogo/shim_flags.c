@@ -17,6 +17,7 @@ enum kind {
     BYTES,      /* base64 */
     ID,         /* a number of a list, each time one more */
     NOTHING,    /* stands alone; nothing to do */
+    OLDER,      /* stands alone; holds anyway in TLS 1.3, and is not implemented below */
     UNUSED,     /* with a value; nothing to do */
     CREDENTIAL, /* begins the next credential */
 };
@@ -74,6 +75,8 @@ static const struct row table[] = {
     {"key-file", TEXT, IN(key_file)},
     {"signing-prefs", ID, IN(signing_prefs)},
     {"ocsp-response", BYTES, IN(ocsp_response)},
+    {"signed-cert-timestamps", BYTES, IN(scts)},
+    {"must-match-issuer", YES, IN(must_match_issuer)},
     {"new-x509-credential", CREDENTIAL, false, 0},
     {"expect-selected-credential", NUMBER, false, AT(expect_credential)},
 
@@ -120,6 +123,8 @@ static const struct row table[] = {
     {"permute-extensions", YES, false, AT(permute)},
     {"enable-ocsp-stapling", YES, false, AT(ocsp)},
     {"expect-ocsp-response", BYTES, false, AT(expect_ocsp_response)},
+    {"enable-signed-cert-timestamps", YES, false, AT(ask_scts)},
+    {"expect-signed-cert-timestamps", BYTES, false, AT(expect_scts)},
     {"use-ocsp-callback", YES, false, AT(ocsp_callback)},
     {"set-ocsp-in-callback", YES, false, AT(set_ocsp_in_callback)},
     {"decline-ocsp-callback", YES, false, AT(decline_ocsp)},
@@ -131,6 +136,7 @@ static const struct row table[] = {
     {"export-keying-material", NUMBER, false, AT(export_len)},
     {"export-label", TEXT, false, AT(export_label)},
     {"export-context", TEXT, false, AT(export_context)},
+    {"use-export-context", YES, false, AT(use_export_context)},
     {"export-traffic-secrets", YES, false, AT(export_traffic_secrets)},
     {"use-exporter-between-reads", YES, false, AT(export_between_reads)},
     {"tls-unique", YES, false, AT(tls_unique)},
@@ -138,25 +144,23 @@ static const struct row table[] = {
 
     /* The result of the check is scripted, so that the root is not needed. */
     {"trust-cert", UNUSED, false, 0},
-    /* TLS 1.3 has no context other than the empty one (RFC 9846 section 7.5). */
-    {"use-export-context", NOTHING, false, 0},
     /* Tickets are ours to make: sealed by a ring, new ones after each handshake; a session holds only a hash of the
      * certificate, and is never found by an id in TLS 1.3. */
     {"use-ticket-callback", NOTHING, false, 0},
-    {"renew-ticket", NOTHING, false, 0},
+    {"renew-ticket", OLDER, false, AT(older)},
     {"retain-only-sha256-client-cert", NOTHING, false, 0},
-    {"expect-no-session-id", NOTHING, false, 0},
+    {"expect-no-session-id", OLDER, false, AT(older)},
     /* What holds anyway: a handshake more does nothing, there is no renegotiation. */
     {"handshake-twice", NOTHING, false, 0},
     {"no-op-extra-handshake", NOTHING, false, 0},
     {"expect-verify-result", NOTHING, false, 0},
-    {"no-legacy-server-connect", NOTHING, false, 0},
-    {"renegotiate-freely", NOTHING, false, 0},
-    {"renegotiate-once", NOTHING, false, 0},
-    {"renegotiate-ignore", NOTHING, false, 0},
-    {"forbid-renegotiation-after-handshake", NOTHING, false, 0},
-    {"expect-secure-renegotiation", NOTHING, false, 0},
-    {"expect-extended-master-secret", NOTHING, false, 0},
+    {"no-legacy-server-connect", OLDER, false, AT(older)},
+    {"renegotiate-freely", OLDER, false, AT(older)},
+    {"renegotiate-once", OLDER, false, AT(older)},
+    {"renegotiate-ignore", OLDER, false, AT(older)},
+    {"forbid-renegotiation-after-handshake", OLDER, false, AT(older)},
+    {"expect-secure-renegotiation", OLDER, false, AT(older)},
+    {"expect-extended-master-secret", OLDER, false, AT(older)},
     {"partial-write", NOTHING, false, 0},
     {"server-preference", NOTHING, false, 0},
     {"allow-hint-mismatch", NOTHING, false, 0},
@@ -174,7 +178,7 @@ static const struct row *row_named(const char *name)
 
 static bool takes_value(enum kind kind)
 {
-    return kind != YES && kind != NOTHING && kind != CREDENTIAL;
+    return kind != YES && kind != NOTHING && kind != OLDER && kind != CREDENTIAL;
 }
 
 static int digit_of(char c)
@@ -228,6 +232,9 @@ static bool store(struct shim_flags *flags, const struct row *row, const char *v
             return false;
         }
         list->ids[list->count++] = (uint16_t)strtoul(value, NULL, 10);
+        break;
+    case OLDER:
+        *(const char **)at = row->name;
         break;
     case CREDENTIAL:
         flags->credential_count++;

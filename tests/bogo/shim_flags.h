@@ -6,7 +6,7 @@
 
 #include <keyturn/keyturn.h>
 
-#define SHIM_LIST_MAX        32
+#define SHIM_LIST_MAX        64
 #define SHIM_CREDENTIALS_MAX 8
 
 /* The exit codes that the runner understands. */
@@ -26,7 +26,8 @@ struct shim_credential_flags {
     const char *cert_file;
     const char *key_file;
     struct shim_ids signing_prefs;
-    struct kt_span ocsp_response;
+    struct kt_span ocsp_response, scts;
+    bool must_match_issuer; /* only for a peer that names who issued it */
 };
 
 struct shim_flags {
@@ -42,6 +43,7 @@ struct shim_flags {
 
     /* versions */
     uint64_t min_version, max_version, expect_version;
+    const char *older; /* the last flag that means something only below TLS 1.3, or NULL */
     bool no_tls10, no_tls11, no_tls12, no_tls13;
 
     /* sessions */
@@ -73,7 +75,8 @@ struct shim_flags {
     bool expect_no_server_name;
     const char *advertise_alpn, *expect_alpn, *select_alpn, *expect_advertised_alpn;
     bool decline_alpn, reject_alpn, grease, permute, ocsp;
-    struct kt_span expect_ocsp_response;
+    struct kt_span expect_ocsp_response, expect_scts;
+    bool ask_scts;
     bool ocsp_callback, set_ocsp_in_callback, decline_ocsp, fail_ocsp;
 
     /* after the handshake */
@@ -81,6 +84,7 @@ struct shim_flags {
     uint64_t renegotiations;
     uint64_t export_len;
     const char *export_label, *export_context;
+    bool use_export_context;
     bool export_traffic_secrets, export_between_reads, tls_unique;
     const char *expect_messages;
 };
