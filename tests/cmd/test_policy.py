@@ -84,7 +84,7 @@ def test_what_is_never_negotiated_is_listed_with_its_reason(cli):
 def test_versions_are_limited_by_options(cli):
     server = cli.serve("--min-version", "TLSv1.3", "--max-version", "1.3")
     told = command.connected(cli.connect(server.port, "--min-version", "1.3").err)
-    assert told["version"] == "TLSv1.3"
+    assert told[None] == ["TLSv1.3"]
     done = cli.run("connect", "127.0.0.1:1", "--insecure", "--min-version", "1.3", "--max-version", "1.2")
     said = command.failure(done.err)
     assert said.what.startswith("versions: ") and said.reason == "CONFIG_VERSIONS"
