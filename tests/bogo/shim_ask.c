@@ -119,6 +119,14 @@ static const struct kt_fault *verify(struct shim *shim, const struct kt_ask *ask
     return kt_answer_verified(shim->conn);
 }
 
+static const struct kt_fault *decrypt(struct shim *shim, const struct kt_ask *ask)
+{
+    uint8_t premaster[48];
+    const struct kt_fault *fault = kt_pki_decrypt(ask, premaster);
+
+    return fault != NULL ? fault : kt_answer_decrypted(shim->conn, premaster, sizeof premaster);
+}
+
 static const struct kt_fault *resume(struct shim *shim, const struct kt_ask *ask)
 {
     struct kt_session_facts facts = kt_session_facts(ask->u.resume.session);
@@ -171,6 +179,8 @@ const struct kt_fault *shim_answer(struct shim *shim)
         return choose_credential(shim, ask);
     case KT_ASK_SIGN:
         return sign(shim, ask);
+    case KT_ASK_DECRYPT:
+        return decrypt(shim, ask);
     case KT_ASK_VERIFY:
         return verify(shim, ask);
     case KT_ASK_RESUME:
