@@ -1,6 +1,6 @@
 /*
  * AES-CBC with HMAC. The cipher is EVP's; MAC and padding are checked here, in constant time: libcrypto's own way for
- * records allocates fifteen times per record, and its HMAC of hidden length cannot be used twice (docs/adr/0012).
+ * records allocates fifteen times per record, and its HMAC of hidden length cannot be used twice (docs/adr/0016).
  */
 #include "crypto/libcrypto/libcrypto.h"
 
