@@ -911,6 +911,7 @@ enum kt_exit kt_options_bare_builder(const struct kt_options *options, enum kt_r
     const char *field = "configuration";
     struct kt_builder *builder = NULL;
     const struct kt_fault *fault = kt_builder_new(role, &options->env, &builder);
+    enum kt_exit done;
 
     if (fault == NULL) {
         fault = apply(options, builder, &field);
@@ -920,6 +921,11 @@ enum kt_exit kt_options_bare_builder(const struct kt_options *options, enum kt_r
         return kt_report_fault("", field, fault, NULL, 0);
     }
     kt_builder_danger_keylog(builder, options->keylog != NULL);
+    done = kt_psk_file_load(options, builder);
+    if (done != KT_EXIT_NONE) {
+        kt_builder_free(builder);
+        return done;
+    }
     *out = builder;
     return KT_EXIT_NONE;
 }
@@ -934,9 +940,6 @@ enum kt_exit kt_options_builder(const struct kt_options *options, enum kt_role r
     }
     for (size_t i = 0; i < options->credential_count && done == KT_EXIT_NONE; i++) {
         done = add_credential(options, i, builder);
-    }
-    if (done == KT_EXIT_NONE) {
-        done = kt_psk_file_load(options, builder);
     }
     if (done != KT_EXIT_NONE) {
         kt_builder_free(builder);

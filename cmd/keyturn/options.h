@@ -137,7 +137,7 @@ void kt_options_observe(void *user, const struct kt_conn *conn, const struct kt_
  */
 enum kt_exit kt_options_builder(const struct kt_options *options, enum kt_role role, struct kt_builder **out);
 
-/* The same without credentials; and one of those, by its index in the options. */
+/* The same without certificates; and one of those, by its index in the options. */
 enum kt_exit kt_options_bare_builder(const struct kt_options *options, enum kt_role role, struct kt_builder **out);
 enum kt_exit kt_options_credential(const struct kt_options *options, size_t index, struct kt_credential **out);
 
