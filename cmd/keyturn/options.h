@@ -30,7 +30,8 @@ enum kt_exit {
 #define KT_OPTION_FETCH "fetch"
 
 enum {
-    KT_OPTION_LIST = 32,
+    KT_OPTION_LIST = 64,
+    KT_OPTION_CREDENTIALS = 32,
     KT_OPTION_ALPN = 16,
     KT_OPTION_CRLS = 16,
 };
@@ -55,6 +56,7 @@ struct kt_option_credential {
 struct kt_options {
     const char *command; /* "connect" */
     struct kt_option_ids suites, groups, schemes;
+    uint16_t min_version, max_version; /* 0: not given */
     struct kt_span alpn[KT_OPTION_ALPN];
     size_t alpn_count;
     const char *policy_name;      /* of the library, or a file; NULL: the default */
@@ -64,16 +66,16 @@ struct kt_options {
     size_t padding;
     size_t record_limit; /* 0: not given */
     int key_shares;      /* -1: not given */
-    struct kt_option_credential credentials[KT_OPTION_LIST];
+    struct kt_option_credential credentials[KT_OPTION_CREDENTIALS];
     size_t credential_count;
+    const char *crls[KT_OPTION_CRLS]; /* files and folders */
+    size_t crl_count;
+    bool crl_hard;
+    bool ocsp_local;      /* responders may be on this host and at any port */
     const char *psk_path; /* external keys; NULL: none */
     enum kt_psk_hash psk_hash;
     const char *psk_context; /* they are imported with it; NULL: not imported */
     bool psk_ke;
-    const char *crls[KT_OPTION_CRLS]; /* files and folders */
-    size_t crl_count;
-    bool crl_hard;
-    bool ocsp_local; /* responders may be on this host and at any port */
     const char *keylog_path;
     enum kt_trace_form trace_form;
     bool quiet;

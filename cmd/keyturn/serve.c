@@ -226,14 +226,6 @@ static void command_update_both(struct server *server, struct kt_text *answer)
     kt_text_add(answer, "connections=%zu\nok\n", rekey(server, KT_REKEY_BOTH));
 }
 
-/* revoke session|lineage|identity HEX, revoke name NAME, revoke generation N; then perhaps "close". */
-static void command_revoke(struct server *server, const char *words, struct kt_text *answer)
-{
-    kt_revoke_run(&(struct kt_revoke_site){server->site.store, server->workers, server->worker_count,
-                                           server->common.env.wall_seconds(server->common.env.user)},
-                  words, answer);
-}
-
 /* Whoever is asked for a certificate must be verifiable. */
 static void request_certificate(struct server *server, enum kt_client_auth mode, struct kt_text *answer)
 {
@@ -259,6 +251,14 @@ static void command_send_tickets(struct server *server, struct kt_text *answer)
     unsigned count = server->own.tickets > 0 ? (unsigned)server->own.tickets : 1;
 
     kt_text_add(answer, "connections=%zu\nok\n", kt_facts_tickets(server->workers, server->worker_count, count));
+}
+
+/* revoke session|lineage|identity HEX, revoke name NAME, revoke generation N; then perhaps "close". */
+static void command_revoke(struct server *server, const char *words, struct kt_text *answer)
+{
+    kt_revoke_run(&(struct kt_revoke_site){server->site.store, server->workers, server->worker_count,
+                                           server->common.env.wall_seconds(server->common.env.user)},
+                  words, answer);
 }
 
 static void command_reload(struct server *server, struct kt_text *answer)

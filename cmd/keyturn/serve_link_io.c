@@ -1,6 +1,7 @@
 #include "serve_link_io.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "report.h"
@@ -157,6 +158,16 @@ static void answer_verify(struct kt_link *link, const struct kt_ask *ask)
     }
 }
 
+static void answer_decrypt(struct kt_link *link, const struct kt_ask *ask)
+{
+    uint8_t premaster[48];
+    const struct kt_fault *fault = kt_pki_decrypt(ask, premaster);
+
+    kt_link_note(link, fault != NULL ? kt_answer_refuse(link->conn, fault)
+                                     : kt_answer_decrypted(link->conn, premaster, sizeof premaster));
+    explicit_bzero(premaster, sizeof premaster);
+}
+
 bool kt_link_answer(struct kt_link *link)
 {
     const struct kt_ask *ask = kt_conn_ask(link->conn);
@@ -175,6 +186,9 @@ bool kt_link_answer(struct kt_link *link)
     case KT_ASK_FETCH_SESSION:
     case KT_ASK_KEEP_SESSIONS:
         kt_link_note(link, kt_store_answer(link->site->store, link->conn));
+        break;
+    case KT_ASK_DECRYPT:
+        answer_decrypt(link, ask);
         break;
     case KT_ASK_NONE:
     case KT_ASK_CHOOSE_CONFIG:

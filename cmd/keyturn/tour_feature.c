@@ -15,7 +15,7 @@ struct entry {
     struct kt_words words;
 };
 
-#define STOCK(cert, key) cert, "@" KT_TOUR_STOCK_CERT, key, "@" KT_TOUR_STOCK_KEY
+#define STOCK(cert, key) cert, KT_TOUR_STOCK_CERT, key, KT_TOUR_STOCK_KEY
 #define OPENSSL_EXPORTS                                                                                                \
     {                                                                                                                  \
         "-keymatexport", "EXPORTER-Channel-Binding", "-keymatexportlen", "32"                                          \
@@ -28,16 +28,16 @@ static const struct entry entries[] = {
     {KT_VERB_CLIENT_AUTH, &kt_peer_client_keyturn, {{STOCK("--cert", "--key"), "--trace=json"}}},
     {KT_VERB_CLIENT_AUTH, &kt_peer_client_openssl, {{STOCK("-cert", "-key")}}},
     {KT_VERB_CLIENT_AUTH, &kt_peer_client_gnutls, {{STOCK("--x509certfile", "--x509keyfile")}}},
-    {KT_VERB_CLIENT_AUTH, &kt_peer_server_keyturn, {{"--client-ca", "@" KT_TOUR_AUTHORITY}}},
+    {KT_VERB_CLIENT_AUTH, &kt_peer_server_keyturn, {{"--client-ca", KT_TOUR_AUTHORITY}}},
     {KT_VERB_CLIENT_AUTH,
      &kt_peer_server_openssl,
-     {{"-Verify", "1", "-verify_return_error", "-CAfile", "@" KT_TOUR_AUTHORITY}}},
-    {KT_VERB_CLIENT_AUTH, &kt_peer_server_gnutls, {{"--x509cafile", "@" KT_TOUR_AUTHORITY}}},
+     {{"-Verify", "1", "-verify_return_error", "-CAfile", KT_TOUR_AUTHORITY}}},
+    {KT_VERB_CLIENT_AUTH, &kt_peer_server_gnutls, {{"--x509cafile", KT_TOUR_AUTHORITY}}},
     {KT_VERB_OCSP, &kt_peer_client_keyturn, {{"--ocsp", "require"}}},
     {KT_VERB_OCSP, &kt_peer_client_openssl, {{"-status"}}},
-    {KT_VERB_OCSP, &kt_peer_server_keyturn, {{STOCK("--cert", "--key"), "--ocsp", "@" KT_TOUR_STAPLE}}},
-    {KT_VERB_OCSP, &kt_peer_server_openssl, {{"-status_file", "@" KT_TOUR_STAPLE}}},
-    {KT_VERB_OCSP, &kt_peer_server_gnutls, {{"--ocsp-response", "@" KT_TOUR_STAPLE}}},
+    {KT_VERB_OCSP, &kt_peer_server_keyturn, {{STOCK("--cert", "--key"), "--ocsp", KT_TOUR_STAPLE}}},
+    {KT_VERB_OCSP, &kt_peer_server_openssl, {{"-status_file", KT_TOUR_STAPLE}}},
+    {KT_VERB_OCSP, &kt_peer_server_gnutls, {{"--ocsp-response", KT_TOUR_STAPLE}}},
     {KT_VERB_RECORD_LIMIT, &kt_peer_client_keyturn, {{"--record-limit", "700", "--trace=json"}}},
     {KT_VERB_RECORD_LIMIT, &kt_peer_client_openssl, {{"-maxfraglen", "512"}}},
     {KT_VERB_RECORD_LIMIT, &kt_peer_server_keyturn, {{"--record-limit", "1100", "--trace=json"}}},

@@ -19,14 +19,14 @@ static const struct kt_words authority = {{
     "-keyout",
     "@authority.key",
     "-out",
-    "@" KT_TOUR_AUTHORITY,
+    KT_TOUR_AUTHORITY,
 }};
 
 /* No purpose is named, so it is good for servers and for clients. */
 static const struct kt_words leaf = {{
     NEW_KEY,
     "-CA",
-    "@" KT_TOUR_AUTHORITY,
+    KT_TOUR_AUTHORITY,
     "-CAkey",
     "@authority.key",
     "-set_serial",
@@ -40,28 +40,28 @@ static const struct kt_words leaf = {{
     "-addext",
     "keyUsage=critical,digitalSignature",
     "-keyout",
-    "@" KT_TOUR_STOCK_KEY,
+    KT_TOUR_STOCK_KEY,
     "-out",
-    "@" KT_TOUR_STOCK_CERT,
+    KT_TOUR_STOCK_CERT,
 }};
 
 static const struct kt_words staple = {{
     "-index",
     "@database",
     "-rsigner",
-    "@" KT_TOUR_AUTHORITY,
+    KT_TOUR_AUTHORITY,
     "-rkey",
     "@authority.key",
     "-CA",
-    "@" KT_TOUR_AUTHORITY,
+    KT_TOUR_AUTHORITY,
     "-issuer",
-    "@" KT_TOUR_AUTHORITY,
+    KT_TOUR_AUTHORITY,
     "-cert",
-    "@" KT_TOUR_STOCK_CERT,
+    KT_TOUR_STOCK_CERT,
     "-ndays",
     "2",
     "-respout",
-    "@" KT_TOUR_STAPLE,
+    KT_TOUR_STAPLE,
 }};
 
 static bool run(struct kt_side *side, const char *what, const struct kt_words *words)

@@ -43,7 +43,7 @@ static void make_call(struct call *call, const struct kt_side *side, const char 
         const char *word = side->more->word[i];
 
         if (word[0] == '@') {
-            call->paths[i] = kt_place_path(side->place, word + 1);
+            call->paths[i] = kt_place_path(side->place, word);
             word = call->paths[i].text;
         }
         call->argv[n++] = word;
@@ -88,7 +88,7 @@ struct kt_path kt_place_path(const struct kt_place *place, const char *name)
 {
     struct kt_path path;
 
-    (void)snprintf(path.text, sizeof path.text, "%s/%s", place->folder, name);
+    (void)snprintf(path.text, sizeof path.text, "%s/%s", place->folder, name[0] == '@' ? name + 1 : name);
     return path;
 }
 

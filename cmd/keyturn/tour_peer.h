@@ -88,13 +88,14 @@ bool kt_side_fail_saying(struct kt_side *side, const char *what);
 /* Starts a program; a missing one is named with what installs it. */
 bool kt_side_start(struct kt_side *side, const char *const *argv, bool joined, const char *package);
 
+/* A file of the tour; its name may be written as a word "@NAME". */
 struct kt_path kt_place_path(const struct kt_place *place, const char *name);
 
 /* Files in the folder: what our servers show, and what the stock servers do. */
 #define KT_TOUR_OUR_CERT   "keyturn.pem"
-#define KT_TOUR_AUTHORITY  "authority.pem"
-#define KT_TOUR_STOCK_CERT "stock.pem"
-#define KT_TOUR_STOCK_KEY  "stock.key"
-#define KT_TOUR_STAPLE     "stock.ocsp"
+#define KT_TOUR_AUTHORITY  "@authority.pem"
+#define KT_TOUR_STOCK_CERT "@stock.pem"
+#define KT_TOUR_STOCK_KEY  "@stock.key"
+#define KT_TOUR_STAPLE     "@stock.ocsp"
 
 #endif

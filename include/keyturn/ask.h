@@ -28,6 +28,7 @@ enum kt_ask_kind {
     KT_ASK_FIND_PSK,          /* server, optional: which key goes with one of these identities */
     KT_ASK_FETCH_SESSION,     /* server whose tickets are handles: which session is this */
     KT_ASK_KEEP_SESSIONS,     /* likewise: keep these until they are fetched */
+    KT_ASK_DECRYPT,           /* server, TLS 1.2 and below with static RSA: the premaster secret */
 };
 
 /* Counted list of 16-bit numbers in network order, as it stands on the wire: at most len / 2 of them. */
@@ -98,6 +99,16 @@ struct kt_ask {
             size_t count;
             int64_t now; /* Unix time */
         } keep;
+
+        /*
+         * DECRYPT: `ciphertext` with the credential's RSA key, RSAES-PKCS1-v1_5 (RFC 5246 section 7.4.7.1). Whether it
+         * was well formed must show in nothing, time included: keyturn compares and replaces what is wrong itself.
+         */
+        struct {
+            const struct kt_credential *credential;
+            struct kt_span ciphertext;
+            uint16_t client_version; /* of ClientHello: what a right premaster secret begins with */
+        } decrypt;
     } u;
 };
 
@@ -134,6 +145,15 @@ KT_API KT_MUST_USE const struct kt_fault *kt_answer_session(struct kt_conn *conn
 
 /* KEEP_SESSIONS: yes, all of them are kept; or no tickets are sent. */
 KT_API KT_MUST_USE const struct kt_fault *kt_answer_kept(struct kt_conn *conn, bool yes);
+
+/*
+ * DECRYPT: what came out, copied; a right one has 48 bytes. Whatever `len` says, also 0 for "could not be decrypted",
+ * `premaster` must have 48 readable bytes: length and content are only used in constant time, and a premaster secret
+ * that is wrong gives a handshake that fails at Finished, as one made up does (RFC 5246 section 7.4.7.1). For a key
+ * that cannot be reached there is kt_answer_refuse.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_answer_decrypted(struct kt_conn *conn, const uint8_t premaster[48],
+                                                              size_t len);
 
 /*
  * Any ask: the answer is no. `fault` says why and which alert the peer is sent; it becomes the fault of the

@@ -19,7 +19,7 @@ struct kt_facts kt_conn_facts(const struct kt_conn *conn)
         .resumed = hs->resumed,
         .peer_authenticated = (proofs & certificate) == certificate || (proofs & (KT_PROOF_ORIGIN | KT_PROOF_PSK)) != 0,
         .psk_identity = hs->psk != NULL ? hs->psk->identity : kt_span_of(NULL, 0),
-        .post_handshake_auth = hs->post_auth != NULL,
+        .post_handshake_auth = hs->post_auth_offered,
         .server_name = kt_name_span(&hs->server_name),
         .alpn = kt_name_span(&hs->alpn),
         .peer_stapled = hs->peer_stapled,

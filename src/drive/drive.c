@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/ct.h"
 #include "base/fail.h"
 #include "registry/limits.h"
 
@@ -354,6 +355,22 @@ static const struct kt_fault *sign(const struct kt_drive *d, const struct kt_ask
     return fault == NULL ? NULL : kt_answer_refuse(d->conn, fault);
 }
 
+static const struct kt_fault *decrypt(const struct kt_drive *d, const struct kt_ask *ask)
+{
+    uint8_t premaster[KT_PREMASTER_LEN];
+    const struct kt_fault *fault = kt_pki_decrypt(ask, premaster);
+
+    if (fault == NULL) {
+        fault = kt_answer_decrypted(d->conn, premaster, sizeof premaster);
+        kt_wipe(premaster, sizeof premaster);
+        return fault;
+    }
+    if (fault->reason == KT_REASON_USAGE_ARGUMENT && d->options.answer != NULL) {
+        fault = d->options.answer(d->options.user, d->conn, ask);
+    }
+    return fault == NULL ? NULL : kt_answer_refuse(d->conn, fault);
+}
+
 /* The chain is judged at once; while a responder is asked, the question stays open. */
 static const struct kt_fault *verify_and_ask(struct kt_drive *d, const struct kt_ask *ask)
 {
@@ -420,6 +437,9 @@ static const struct kt_fault *answer_one(struct kt_drive *d, const struct kt_ask
     }
     if (ask->kind == KT_ASK_FIND_PSK && d->options.answer == NULL) {
         return kt_answer_psk(d->conn, NULL);
+    }
+    if (ask->kind == KT_ASK_DECRYPT) {
+        return decrypt(d, ask);
     }
     if (ask->kind == KT_ASK_VERIFY && own_check) {
         return verify(d, ask);

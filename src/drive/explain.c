@@ -28,6 +28,8 @@ static const struct advice for_reasons[] = {
     {KT_REASON_SCHEME_NONE_IN_COMMON, "use a certificate with a kind of key that the peer accepts"},
     {KT_REASON_NAME_NOT_SERVED, "the client asks for a name that no certificate here is for"},
     {KT_REASON_ALPN_NONE_IN_COMMON, "offer an application protocol that the peer speaks"},
+    {KT_REASON_CERTIFICATE_REQUEST_FLOOD, "the server asks for a certificate again before it has read the answers"},
+    {KT_REASON_USAGE_POST_AUTH, "ask only clients of which kt_conn_facts says that they offered it"},
     {KT_REASON_CERTIFICATE_REQUIRED, "the client must be given a certificate"},
     {KT_REASON_CERTIFICATE_KEY_WEAK, "the peer needs a certificate with a longer key"},
     {KT_REASON_CERTIFICATE_NAME_MISMATCH, "connect by a name the certificate is for, or say which name to expect"},

@@ -1,9 +1,10 @@
 /*
  * ocsp_fetch.c - questions to OCSP responders: each in a thread of its own, its answers kept for the next.
  *
- * A job has two holders, who asked and the thread that works. Whoever comes second to an end of it, an answer or the
- * end of its time, finds that out under the lock and leaves it as it is; so an owner never waits longer than its time,
- * not even for a name service that does not answer.
+ * The thread has an errand: bytes to carry and bytes to bring back. It shares nothing else with the job and calls
+ * nothing of libcrypto, because it may outlive both the job and, when the program ends, libcrypto. Whoever comes second
+ * to an end of the errand, an answer or the end of its time, finds that out under the lock and leaves it as it is; so
+ * an owner never waits longer than its time, not even for a name service that does not answer.
  */
 #include <keyturn/ocsp.h>
 
@@ -31,6 +32,7 @@ enum {
     ENTRIES = 64,
     ENTRIES_MAX = 4096,
     CLOCK_STEP_MS = 10, /* our clock may be behind the timer's by so much */
+    URLS_MAX = 4,       /* of a query */
 };
 
 struct kt_ocsp {
@@ -49,16 +51,33 @@ struct outcome {
     size_t len;
 };
 
-struct kt_ocsp_job {
+/* What the thread works on. Two holders: the job and the thread. */
+struct errand {
     atomic_uint refs;
-    struct kt_ocsp *ocsp;
-    struct kt_ocsp_query *query; /* NULL: nothing to ask */
-    bool own;                    /* for a staple: the policy does not count */
-    int fd;                      /* a timer: goes off when the time is over, or when it is set to now */
-    uint64_t deadline_ms;
+    struct kt_http_limits limits;
+    struct kt_ocsp_url urls[URLS_MAX];
+    size_t url_count;
+    int fd;               /* a timer: goes off when the time is over, or when it is set to now */
     pthread_mutex_t lock; /* for what follows */
     bool done;
-    struct outcome outcome; /* valid and not changed any more when done */
+    const struct kt_fault *fault;
+    int error;
+    size_t asked;    /* index of the responder asked last */
+    uint8_t *answer; /* NULL: none */
+    size_t answer_len;
+    size_t request_len;
+    uint8_t request[];
+};
+
+struct kt_ocsp_job {
+    struct kt_ocsp *ocsp;
+    struct kt_ocsp_query *query; /* NULL: nothing to ask */
+    struct errand *errand;       /* which nobody may have been sent on */
+    const char *urls[URLS_MAX];  /* of the query: those of the errand, as text */
+    bool own;                    /* for a staple: the policy does not count */
+    int fd;                      /* of the errand */
+    bool done;
+    struct outcome outcome; /* valid when done */
 };
 
 /* The fetcher */
@@ -103,8 +122,6 @@ static struct kt_ocsp *ocsp_ref(struct kt_ocsp *ocsp)
     return ocsp;
 }
 
-/* The job */
-
 static uint64_t now_ms(void)
 {
     return kt_env_linux()->monotonic_ms(NULL);
@@ -115,6 +132,8 @@ static int64_t wall_now(void)
     return kt_env_linux()->wall_seconds(NULL);
 }
 
+/* The errand */
+
 static bool set_timer(int fd, uint64_t ms)
 {
     struct itimerspec at = {.it_value = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000 + 1}};
@@ -122,124 +141,50 @@ static bool set_timer(int fd, uint64_t ms)
     return timerfd_settime(fd, 0, &at, NULL) == 0;
 }
 
-static const struct kt_fault *job_new(struct kt_ocsp *ocsp, bool own, struct kt_ocsp_job **out)
+static void errand_unref(struct errand *errand)
 {
-    struct kt_ocsp_job *job = calloc(1, sizeof *job);
-
-    if (job == NULL) {
-        KT_FAIL(MEMORY_SPENT);
-    }
-    job->fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    job->deadline_ms = now_ms() + ocsp->options.timeout_ms;
-    if (job->fd < 0 || !set_timer(job->fd, ocsp->options.timeout_ms + CLOCK_STEP_MS)) {
-        if (job->fd >= 0) {
-            close(job->fd);
-        }
-        free(job);
-        KT_FAIL(MEMORY_SPENT); /* descriptors are what is short */
-    }
-    atomic_init(&job->refs, 1);
-    pthread_mutex_init(&job->lock, NULL);
-    job->ocsp = ocsp_ref(ocsp);
-    job->own = own;
-    *out = job;
-    return NULL;
-}
-
-void kt_ocsp_job_free(struct kt_ocsp_job *job)
-{
-    if (job == NULL || atomic_fetch_sub_explicit(&job->refs, 1, memory_order_acq_rel) > 1) {
+    if (errand == NULL || atomic_fetch_sub_explicit(&errand->refs, 1, memory_order_acq_rel) > 1) {
         return;
     }
-    free(job->outcome.response);
-    kt_ocsp_query_unref(job->query);
-    kt_ocsp_free(job->ocsp);
-    pthread_mutex_destroy(&job->lock);
-    close(job->fd);
-    free(job);
+    free(errand->answer);
+    pthread_mutex_destroy(&errand->lock);
+    close(errand->fd);
+    free(errand);
 }
 
-/* The first outcome is the one that counts; of another the response goes. */
-static void finish(struct kt_ocsp_job *job, struct outcome *outcome)
+/* What the thread does: the responders in their order, until one answers. */
+static void *run(void *arg)
 {
-    pthread_mutex_lock(&job->lock);
-    if (job->done) {
-        free(outcome->response);
+    struct errand *errand = arg;
+    struct kt_span request = kt_span_of(errand->request, errand->request_len);
+    const struct kt_fault *fault = KT_FAULT(CERTIFICATE_STATUS_NO_RESPONDER);
+    uint8_t *answer = NULL;
+    size_t len = 0, at = 0;
+    int error = 0;
+
+    for (size_t i = 0; i < errand->url_count && fault != NULL; i++) {
+        at = i;
+        fault = kt_http_post(&errand->urls[i], request, &errand->limits, &answer, &len, &error);
+    }
+    pthread_mutex_lock(&errand->lock);
+    if (errand->done) {
+        free(answer); /* too late */
     } else {
-        job->outcome = *outcome;
-        job->done = true;
-        (void)set_timer(job->fd, 0);
+        errand->done = true;
+        errand->fault = fault;
+        errand->error = error;
+        errand->asked = at;
+        errand->answer = answer;
+        errand->answer_len = len;
+        (void)set_timer(errand->fd, 0);
     }
-    pthread_mutex_unlock(&job->lock);
-}
-
-/* A right answer, good or bad. */
-static bool is_final(const struct kt_fault *fault)
-{
-    return fault == NULL || fault->reason == KT_REASON_CERTIFICATE_REVOKED;
-}
-
-/* The work of the thread */
-
-static bool may_be_asked(const struct kt_ocsp_job *job, const char *text, struct kt_ocsp_url *url)
-{
-    return kt_ocsp_url_parse(text, url) && (job->ocsp->options.local || strcmp(url->port, "80") == 0);
-}
-
-static void ask_one(const struct kt_ocsp_job *job, const struct kt_ocsp_url *url, struct outcome *out)
-{
-    const struct kt_http_limits limits = {
-        .deadline_ms = job->deadline_ms,
-        .max_bytes = job->ocsp->options.max_bytes,
-        .local = job->ocsp->options.local,
-    };
-
-    out->fault = kt_http_post(url, kt_ocsp_query_request(job->query), &limits, &out->response, &out->len, &out->error);
-    if (out->fault != NULL) {
-        return;
-    }
-    out->fault = kt_ocsp_query_judge(job->query, kt_span_of(out->response, out->len), false, &out->until);
-    if (!is_final(out->fault)) {
-        free(out->response);
-        out->response = NULL;
-        out->len = 0;
-    }
-}
-
-/* The responders in the order of the certificate, until one has an answer. */
-static struct outcome ask_all(const struct kt_ocsp_job *job)
-{
-    struct outcome out = {.source = KT_OCSP_FETCHED, .fault = KT_FAULT(CERTIFICATE_STATUS_NO_RESPONDER)};
-    struct kt_ocsp_url url;
-    const char *text;
-
-    for (size_t i = 0; (text = kt_ocsp_query_url(job->query, i)) != NULL; i++) {
-        if (may_be_asked(job, text, &url)) {
-            out.url = text;
-            ask_one(job, &url, &out);
-            if (is_final(out.fault)) {
-                break;
-            }
-        }
-    }
-    return out;
-}
-
-static void *work(void *arg)
-{
-    struct kt_ocsp_job *job = arg;
-    struct outcome out = ask_all(job);
-
-    if (is_final(out.fault) && out.until > 0) {
-        kt_ocsp_cache_put(job->ocsp->cache, kt_ocsp_query_id(job->query), kt_span_of(out.response, out.len), out.until);
-    }
-    finish(job, &out);
-    kt_ocsp_job_free(job);
+    pthread_mutex_unlock(&errand->lock);
+    errand_unref(errand);
     return NULL;
 }
 
 /* No signal of the program is delivered to the thread: it has no part in what they are for. */
-static int start_thread(struct kt_ocsp_job *job)
+static int start_thread(struct errand *errand)
 {
     sigset_t all, before;
     pthread_attr_t attr;
@@ -252,80 +197,216 @@ static int start_thread(struct kt_ocsp_job *job)
     sigfillset(&all);
     (void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&thread, &attr, work, job);
+    error = pthread_create(&thread, &attr, run, errand);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attr);
     return error;
 }
 
-static void start(struct kt_ocsp_job *job)
+static bool errand_is_done(struct errand *errand)
 {
-    int error;
+    bool late = now_ms() >= errand->limits.deadline_ms;
+    bool done;
 
-    atomic_fetch_add_explicit(&job->refs, 1, memory_order_relaxed);
-    error = start_thread(job);
-    if (error != 0) {
-        struct outcome out = {.fault = KT_FAULT(CERTIFICATE_STATUS_UNREACHABLE), .error = error};
+    pthread_mutex_lock(&errand->lock);
+    if (!errand->done && late) {
+        errand->done = true;
+        errand->fault = KT_FAULT(CERTIFICATE_STATUS_UNREACHABLE);
+        errand->error = ETIMEDOUT;
+    }
+    done = errand->done;
+    pthread_mutex_unlock(&errand->lock);
+    return done;
+}
 
-        finish(job, &out);
-        kt_ocsp_job_free(job);
+static bool may_be_asked(const struct kt_ocsp *ocsp, const char *text, struct kt_ocsp_url *url)
+{
+    return kt_ocsp_url_parse(text, url) && (ocsp->options.local || strcmp(url->port, "80") == 0);
+}
+
+/* The responders of the query that may be asked. */
+static void choose_urls(struct kt_ocsp_job *job)
+{
+    struct errand *errand = job->errand;
+    const char *text;
+
+    for (size_t i = 0; i < URLS_MAX && (text = kt_ocsp_query_url(job->query, i)) != NULL; i++) {
+        if (may_be_asked(job->ocsp, text, &errand->urls[errand->url_count])) {
+            job->urls[errand->url_count++] = text;
+        }
     }
 }
 
-/* Beginning */
-
-static bool has_responder(const struct kt_ocsp_job *job)
+static struct errand *errand_new(const struct kt_ocsp *ocsp, struct kt_span request)
 {
-    struct kt_ocsp_url url;
-    const char *text;
+    struct errand *errand = calloc(1, sizeof *errand + request.len);
 
-    for (size_t i = 0; (text = kt_ocsp_query_url(job->query, i)) != NULL; i++) {
-        if (may_be_asked(job, text, &url)) {
-            return true;
+    if (errand == NULL) {
+        return NULL;
+    }
+    errand->fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (errand->fd < 0 || !set_timer(errand->fd, ocsp->options.timeout_ms + CLOCK_STEP_MS)) {
+        if (errand->fd >= 0) {
+            close(errand->fd);
+        }
+        free(errand);
+        return NULL;
+    }
+    atomic_init(&errand->refs, 1);
+    pthread_mutex_init(&errand->lock, NULL);
+    errand->limits = (struct kt_http_limits){
+        .deadline_ms = now_ms() + ocsp->options.timeout_ms,
+        .max_bytes = ocsp->options.max_bytes,
+        .local = ocsp->options.local,
+    };
+    errand->request_len = request.len;
+    kt_copy(errand->request, request.p, request.len);
+    return errand;
+}
+
+/* The job */
+
+static const struct kt_fault *job_new(struct kt_ocsp *ocsp, bool own, struct kt_ocsp_job **out)
+{
+    struct kt_ocsp_job *job = calloc(1, sizeof *job);
+
+    if (job == NULL) {
+        KT_FAIL(MEMORY_SPENT);
+    }
+    job->ocsp = ocsp_ref(ocsp);
+    job->own = own;
+    job->fd = -1;
+    *out = job;
+    return NULL;
+}
+
+void kt_ocsp_job_free(struct kt_ocsp_job *job)
+{
+    if (job != NULL) {
+        errand_unref(job->errand);
+        free(job->outcome.response);
+        kt_ocsp_query_unref(job->query);
+        kt_ocsp_free(job->ocsp);
+        free(job);
+    }
+}
+
+static void finish(struct kt_ocsp_job *job, struct outcome outcome)
+{
+    job->outcome = outcome;
+    job->done = true;
+}
+
+/* A right answer, good or bad. */
+static bool is_final(const struct kt_fault *fault)
+{
+    return fault == NULL || fault->reason == KT_REASON_CERTIFICATE_REVOKED;
+}
+
+/* What the errand brought back, judged. Its answer is the job's from here on. */
+static void take_errand(struct kt_ocsp_job *job)
+{
+    struct errand *errand = job->errand;
+    struct outcome out = {.source = KT_OCSP_FETCHED, .fault = errand->fault, .error = errand->error};
+
+    out.url = job->urls[errand->asked];
+    if (errand->fault == NULL) {
+        struct kt_span answer = kt_span_of(errand->answer, errand->answer_len);
+
+        out.fault = kt_ocsp_query_judge(job->query, answer, false, &out.until);
+        if (is_final(out.fault)) {
+            out.response = errand->answer;
+            out.len = errand->answer_len;
+            errand->answer = NULL;
+        }
+        if (is_final(out.fault) && out.until > 0) {
+            kt_ocsp_cache_put(job->ocsp->cache, kt_ocsp_query_id(job->query), answer, out.until);
         }
     }
-    return false;
+    finish(job, out);
 }
 
 /* What was kept is judged again, by the rules and the time of now. */
-static bool take_kept(const struct kt_ocsp_job *job, struct outcome *out)
+static bool take_kept(struct kt_ocsp_job *job)
 {
     struct kt_ocsp_cache *cache = job->ocsp->cache;
     struct kt_span id = kt_ocsp_query_id(job->query);
+    struct outcome out = {.source = KT_OCSP_KEPT};
 
-    *out = (struct outcome){.source = KT_OCSP_KEPT};
-    out->response = kt_ocsp_cache_get(cache, id, wall_now(), &out->len);
-    if (out->response == NULL) {
+    out.response = kt_ocsp_cache_get(cache, id, wall_now(), &out.len);
+    if (out.response == NULL) {
         return false;
     }
-    out->fault = kt_ocsp_query_judge(job->query, kt_span_of(out->response, out->len), true, &out->until);
-    if (is_final(out->fault)) {
+    out.fault = kt_ocsp_query_judge(job->query, kt_span_of(out.response, out.len), true, &out.until);
+    if (is_final(out.fault)) {
+        finish(job, out);
         return true;
     }
     kt_ocsp_cache_drop(cache, id);
-    free(out->response);
+    free(out.response);
     return false;
 }
 
-/* Whatever can be said at once is said; for the rest there is a thread. */
-static void begin(struct kt_ocsp_job *job)
+/* Sends somebody, or says why nobody can be sent. */
+static void send_errand(struct kt_ocsp_job *job)
 {
-    struct outcome out = {.source = KT_OCSP_NOT_ASKED};
+    struct outcome out = {.source = KT_OCSP_NOT_ASKED, .url = kt_ocsp_query_url(job->query, 0)};
 
-    if (job->query == NULL) {
-        finish(job, &out);
-    } else if (kt_ocsp_query_is_stapled(job->query)) {
-        out.source = KT_OCSP_STAPLED;
-        finish(job, &out);
-    } else if (!job->own && take_kept(job, &out)) {
-        finish(job, &out);
-    } else if (!has_responder(job)) {
-        out = (struct outcome){.fault = KT_FAULT(CERTIFICATE_STATUS_NO_RESPONDER)};
-        out.url = kt_ocsp_query_url(job->query, 0);
-        finish(job, &out);
-    } else {
-        start(job);
+    choose_urls(job);
+    if (job->errand->url_count == 0) {
+        out.fault = KT_FAULT(CERTIFICATE_STATUS_NO_RESPONDER);
+        finish(job, out);
+        return;
     }
+    atomic_fetch_add_explicit(&job->errand->refs, 1, memory_order_relaxed);
+    out.error = start_thread(job->errand);
+    if (out.error != 0) {
+        errand_unref(job->errand);
+        out.fault = KT_FAULT(CERTIFICATE_STATUS_UNREACHABLE);
+        finish(job, out);
+    }
+}
+
+/* Whatever can be said at once is said; for the rest there is a thread. */
+static const struct kt_fault *begin(struct kt_ocsp_job *job)
+{
+    struct kt_span request = {NULL, 0};
+    bool stapled = job->query != NULL && kt_ocsp_query_is_stapled(job->query);
+
+    if (job->query == NULL || stapled) {
+        finish(job, (struct outcome){.source = stapled ? KT_OCSP_STAPLED : KT_OCSP_NOT_ASKED});
+    } else if (!job->own) {
+        (void)take_kept(job);
+    }
+    if (!job->done) {
+        request = kt_ocsp_query_request(job->query);
+    }
+    job->errand = errand_new(job->ocsp, request);
+    if (job->errand == NULL) {
+        KT_FAIL(MEMORY_SPENT);
+    }
+    job->fd = job->errand->fd;
+    if (!job->done) {
+        send_errand(job);
+    }
+    if (job->done) {
+        (void)set_timer(job->fd, 0);
+    }
+    return NULL;
+}
+
+/* Gives the job to the caller, if it began. */
+static const struct kt_fault *hand_out(struct kt_ocsp_job *job, const struct kt_fault *fault, struct kt_ocsp_job **out)
+{
+    if (fault == NULL) {
+        fault = begin(job);
+    }
+    if (fault != NULL) {
+        kt_ocsp_job_free(job);
+        return fault;
+    }
+    *out = job;
+    return NULL;
 }
 
 const struct kt_fault *kt_ocsp_begin(struct kt_ocsp *ocsp, const struct kt_trust *trust, const struct kt_verify *how,
@@ -341,33 +422,19 @@ const struct kt_fault *kt_ocsp_begin(struct kt_ocsp *ocsp, const struct kt_trust
     fault = ocsp->options.policy == KT_OCSP_OFF
                 ? kt_pki_verify(trust, how, ask)
                 : kt_pki_verify_query(trust, how, ask, ocsp->options.nonce, &job->query);
-    if (fault != NULL) {
-        kt_ocsp_job_free(job);
-        return fault;
-    }
-    begin(job);
-    *out = job;
-    return NULL;
+    return hand_out(job, fault, out);
 }
 
 const struct kt_fault *kt_ocsp_begin_own(struct kt_ocsp *ocsp, const struct kt_credential *credential,
                                          struct kt_ocsp_job **out)
 {
-    const struct kt_fault *fault;
     struct kt_ocsp_job *job;
 
     if (ocsp == NULL || out == NULL) {
         KT_FAIL(USAGE_ARGUMENT);
     }
     KT_TRY(job_new(ocsp, true, &job));
-    fault = kt_ocsp_query_own(credential, &job->query);
-    if (fault != NULL) {
-        kt_ocsp_job_free(job);
-        return fault;
-    }
-    begin(job);
-    *out = job;
-    return NULL;
+    return hand_out(job, kt_ocsp_query_own(credential, &job->query), out);
 }
 
 /* Ending */
@@ -379,19 +446,10 @@ int kt_ocsp_job_fd(const struct kt_ocsp_job *job)
 
 bool kt_ocsp_job_done(struct kt_ocsp_job *job)
 {
-    struct outcome late = {.source = KT_OCSP_FETCHED, .error = ETIMEDOUT};
-    bool done;
-
-    pthread_mutex_lock(&job->lock);
-    done = job->done;
-    pthread_mutex_unlock(&job->lock);
-    if (!done && now_ms() >= job->deadline_ms) {
-        late.fault = KT_FAULT(CERTIFICATE_STATUS_UNREACHABLE);
-        late.url = kt_ocsp_query_url(job->query, 0);
-        finish(job, &late);
-        done = true;
+    if (!job->done && errand_is_done(job->errand)) {
+        take_errand(job);
     }
-    return done;
+    return job->done;
 }
 
 void kt_ocsp_job_wait(struct kt_ocsp_job *job)

@@ -311,9 +311,9 @@ const struct kt_fault *kt_auth13_take_finished(struct kt_hs *hs, struct kt_span 
     return NULL;
 }
 
-void kt_auth13_no_exchange(const struct kt_hs *hs, struct kt_secret *shared)
+void kt_auth13_no_exchange(const struct kt_hs *hs, struct kt_shared_secret *shared)
 {
-    *shared = (struct kt_secret){.len = hs->suite->hash->len};
+    *shared = (struct kt_shared_secret){.len = hs->suite->hash->len};
 }
 
 const struct kt_fault *kt_auth13_handshake_secrets(struct kt_hs *hs, struct kt_span shared)

@@ -38,7 +38,7 @@ void kt_auth13_accept_chain(struct kt_hs *hs);
 KT_MUST_USE const struct kt_fault *kt_auth13_take_finished(struct kt_hs *hs, struct kt_span body);
 
 /* The shared secret of a handshake without key exchange: zeros of hash length (section 7.1). */
-void kt_auth13_no_exchange(const struct kt_hs *hs, struct kt_secret *shared);
+void kt_auth13_no_exchange(const struct kt_hs *hs, struct kt_shared_secret *shared);
 
 /*
  * The secrets of the two stages, from the transcript as it stands, told to the key log. After ServerHello, with the

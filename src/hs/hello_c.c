@@ -216,7 +216,7 @@ static const struct kt_fault *c_send_client_hello(struct kt_hs *hs, const struct
     hello->compression = kt_span_of(null_compression, sizeof null_compression);
     hello->has_extensions = true;
     KT_TRY(offer_lists(hs));
-    KT_TRY(offer_shares(hs, hs->config->groups, hs->config->key_shares, work->grease[1]));
+    KT_TRY(offer_shares(hs, hs->config->share_groups, hs->config->key_shares, work->grease[1]));
     *next = KT_STATE_C_WAIT_SH;
     return write_hello(hs);
 }
@@ -348,7 +348,7 @@ static const struct kt_fault *take_resumption(struct kt_hs *hs, const struct kt_
 
 /* The shared secret, from the server's share and the key pair we offered for its group. */
 static const struct kt_fault *finish_exchange(struct kt_hs *hs, const struct kt_server_hello *hello,
-                                              struct kt_secret *shared)
+                                              struct kt_shared_secret *shared)
 {
     const struct kt_key_share *share = &hello->key_share;
 
@@ -383,7 +383,7 @@ static const struct kt_fault *install_handshake_keys(struct kt_hs *hs)
 static const struct kt_fault *take_server_hello(struct kt_hs *hs, const struct kt_server_hello *hello,
                                                 struct kt_span whole)
 {
-    struct kt_secret shared = {0};
+    struct kt_shared_secret shared = {0};
     const struct kt_fault *fault;
 
     KT_TRY(take_resumption(hs, hello));
@@ -398,9 +398,9 @@ static const struct kt_fault *take_server_hello(struct kt_hs *hs, const struct k
     kt_transcript_add(&hs->work->transcript, whole);
     fault = finish_exchange(hs, hello, &shared);
     if (fault == NULL) {
-        fault = kt_auth13_handshake_secrets(hs, kt_secret_span(&shared));
+        fault = kt_auth13_handshake_secrets(hs, kt_shared_secret_span(&shared));
     }
-    kt_secret_wipe(&shared);
+    kt_shared_secret_wipe(&shared);
     KT_TRY(fault);
     return install_handshake_keys(hs);
 }

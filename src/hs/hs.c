@@ -1,6 +1,7 @@
 #include "hs/hs.h"
 
 #include "hs/post_auth13.h"
+#include "keys/schedule12.h"
 
 const struct kt_fault *kt_hs_begin(struct kt_hs *hs)
 {
@@ -86,6 +87,24 @@ void kt_hs_ask(struct kt_hs *hs, const struct kt_ask *ask)
     hs->work->ask = *ask;
     hs->work->ask.number = ++main->asks;
     hs->work->answered = false;
+}
+
+const struct kt_fault *kt_hs_ask_decrypt(struct kt_hs *hs, const struct kt_credential *credential,
+                                         struct kt_span ciphertext)
+{
+    struct kt_ask ask = {.kind = KT_ASK_DECRYPT};
+
+    KT_TRY(kt_hs_random(hs, hs->work->premaster, sizeof hs->work->premaster));
+    ask.u.decrypt.credential = credential;
+    ask.u.decrypt.ciphertext = ciphertext;
+    ask.u.decrypt.client_version = hs->work->hello.legacy_version;
+    kt_hs_ask(hs, &ask);
+    return NULL;
+}
+
+void kt_hs_decrypted(struct kt_hs *hs, const uint8_t *decrypted, size_t len)
+{
+    kt_premaster12_take(hs->work->premaster, decrypted, len, hs->work->hello.legacy_version);
 }
 
 const struct kt_fault *kt_hs_random(const struct kt_hs *hs, uint8_t *out, size_t len)

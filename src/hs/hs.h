@@ -64,7 +64,7 @@ struct kt_psk_offer {
 struct kt_hs_work {
     struct kt_transcript transcript;
     struct kt_schedule13 schedule;
-    struct kt_secret shared;                             /* of the key exchange, between ServerHello and the keys */
+    struct kt_shared_secret shared;                      /* of the key exchange, between ServerHello and the keys */
     struct kt_secret client_handshake, server_handshake; /* traffic secrets of the handshake */
     struct kt_secret client_application, server_application;
     uint8_t random[32]; /* ours */
@@ -110,6 +110,7 @@ struct kt_hs_work {
     struct kt_psk *answer_psk;               /* likewise */
     uint8_t signature[KT_SIGNATURE_MAX];
     size_t signature_len;
+    uint8_t premaster[KT_PREMASTER_LEN]; /* of KT_ASK_DECRYPT: random until a right one is answered */
     uint8_t signed_content[64 + 34 + KT_HASH_MAX];
 };
 
@@ -122,7 +123,7 @@ struct kt_hs {
     bool leaves;                    /* it runs after the handshake: what it sends is left to the sending half */
     struct kt_flight *flight;       /* being made; the carrier's */
     struct kt_hs *main;             /* of an exchange after the handshake: the connection's; else NULL */
-    struct kt_post_auth *post_auth; /* NULL: not negotiated */
+    struct kt_post_auth *post_auth; /* NULL: not negotiated, or the connection has failed */
     struct kt_arena arena;
     struct kt_hs_work *work;        /* NULL when no handshake runs */
     struct kt_budget post_messages; /* key updates and tickets the peer may still send */
@@ -135,6 +136,7 @@ struct kt_hs {
     _Atomic(uint16_t) peer_scheme;
     bool retried;
     bool resumed;
+    bool post_auth_offered;
     struct kt_psk *psk;       /* external, that stands for certificates; holds a reference; NULL: none */
     bool peer_stapled;        /* the peer's certificate came with an OCSP response */
     uint16_t peer_scts;       /* and with so many timestamps */
@@ -190,6 +192,11 @@ void kt_hs_describe_hello(const struct kt_hs *hs, struct kt_ask *ask);
 void kt_hs_leave_flight(struct kt_hs *hs);
 /* Puts a question; the step then chooses an ASK state. */
 void kt_hs_ask(struct kt_hs *hs, const struct kt_ask *ask);
+/* Asks to decrypt the premaster secret; once answered it stands in work->premaster, right or random. */
+KT_MUST_USE const struct kt_fault *kt_hs_ask_decrypt(struct kt_hs *hs, const struct kt_credential *credential,
+                                                     struct kt_span ciphertext);
+/* The answer: `decrypted` has KT_PREMASTER_LEN bytes whatever len is. Constant time in both. */
+void kt_hs_decrypted(struct kt_hs *hs, const uint8_t *decrypted, size_t len);
 KT_MUST_USE const struct kt_fault *kt_hs_random(const struct kt_hs *hs, uint8_t *out, size_t len);
 /* Tells the key log, when the configuration asked for it. */
 void kt_hs_log_secret(const struct kt_hs *hs, const char *label, const struct kt_secret *secret);

@@ -36,6 +36,7 @@ const struct kt_fault *kt_post_auth_prepare(struct kt_hs *hs)
         KT_FAIL(MEMORY_SPENT);
     }
     *hs->post_auth = (struct kt_post_auth){.transcript = hs->work->transcript};
+    hs->post_auth_offered = true;
     return NULL;
 }
 

@@ -149,10 +149,10 @@ static const struct kt_fault *c13_application_keys(struct kt_hs *hs, const struc
     if (!server_is_proven(hs)) {
         KT_FAIL(PROOF_MISSING);
     }
-    /* First of all: the server has our Finished, and reads an alert under the new key only. */
+    *next = KT_STATE_C13_CONNECTED;
+    /* Before anything else can fail: the server reads what follows our Finished, an alert too, under this key. */
     KT_TRY(hs->carrier.ops->protect(hs->carrier.self, KT_SENDING, hs->suite, &hs->work->client_application, true));
     KT_TRY(kt_resume_prepare(hs));
-    *next = KT_STATE_C13_CONNECTED;
     return kt_post_auth_prepare(hs);
 }
 

@@ -12,7 +12,13 @@ static const EVP_MD *digest_of(const struct kt_scheme_facts *scheme)
         return EVP_sha384();
     case KT_DIGEST_SHA512:
         return EVP_sha512();
+    case KT_DIGEST_SHA1:
+        return EVP_sha1();
+    case KT_DIGEST_MD5_SHA1:
+        return EVP_md5_sha1();
     case KT_DIGEST_NONE:
+    case KT_DIGEST_MD5:
+    case KT_DIGEST_COUNT:
         break;
     }
     return NULL;
@@ -23,9 +29,13 @@ bool kt_pki_sign_init(EVP_MD_CTX *ctx, EVP_PKEY *key, const struct kt_scheme_fac
     bool rsa = scheme->key == KT_KEY_RSA || scheme->key == KT_KEY_RSA_PSS;
     EVP_PKEY_CTX *options = NULL;
 
-    if ((uint8_t)kt_pki_key_kind(key) != scheme->key ||
+    if (!kt_scheme_fits_key(scheme, kt_pki_key_kind(key), scheme->max_version) ||
         EVP_DigestSignInit(ctx, &options, digest_of(scheme), NULL, key) != 1) {
         return false;
+    }
+    /* PKCS#1 ended with TLS 1.2. */
+    if (rsa && scheme->max_version < KT_TLS_1_3) {
+        return EVP_PKEY_CTX_set_rsa_padding(options, RSA_PKCS1_PADDING) == 1;
     }
     /* The salt is as long as the digest, and MGF1 uses the same (RFC 9846 section 4.3.3). */
     return !rsa || (EVP_PKEY_CTX_set_rsa_padding(options, RSA_PKCS1_PSS_PADDING) == 1 &&

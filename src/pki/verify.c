@@ -79,6 +79,8 @@ const struct kt_fault *kt_pki_check_key(const struct kt_verify *how, const X509 
 static enum kt_digest digest_of(int nid)
 {
     switch (nid) {
+    case NID_sha1:
+        return KT_DIGEST_SHA1;
     case NID_sha256:
         return KT_DIGEST_SHA256;
     case NID_sha384:
@@ -99,7 +101,7 @@ struct signature {
 
 static bool is_pkcs1(const struct kt_scheme_facts *scheme)
 {
-    return scheme->key == KT_KEY_RSA && !scheme->tls13;
+    return scheme->key == KT_KEY_RSA && scheme->max_version < KT_TLS_1_3;
 }
 
 static bool is_curve(const struct kt_scheme_facts *scheme)

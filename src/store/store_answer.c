@@ -42,6 +42,7 @@ const struct kt_fault *kt_store_answer(struct kt_store *store, struct kt_conn *c
     case KT_ASK_SIGN:
     case KT_ASK_VERIFY:
     case KT_ASK_FIND_PSK:
+    case KT_ASK_DECRYPT:
         break;
     }
     KT_FAIL(USAGE_NOTHING_ASKED);

@@ -69,6 +69,18 @@ static const struct kt_fault *choose_credential(struct shim *shim, const struct 
     return kt_answer_credential(shim->conn, chosen);
 }
 
+/* The key of what is shown lies with its owner. Remembers which one was used. */
+static const struct kt_credential *use_key(struct shim *shim, const struct kt_credential *shown)
+{
+    for (size_t i = 0; i < SHIM_CREDENTIALS_MAX; i++) {
+        if (shim->shown[i] != NULL && shim->shown[i] == shown) {
+            shim->selected = (int64_t)i - 1;
+            return shim->owner[i];
+        }
+    }
+    shim_broken("a key of nobody is asked for");
+}
+
 static const struct kt_fault *sign(struct shim *shim, const struct kt_ask *ask)
 {
     struct kt_ask to_owner = *ask;
@@ -76,12 +88,7 @@ static const struct kt_fault *sign(struct shim *shim, const struct kt_ask *ask)
     size_t len;
     const struct kt_fault *fault;
 
-    for (size_t i = 0; i < SHIM_CREDENTIALS_MAX; i++) {
-        if (shim->shown[i] != NULL && shim->shown[i] == ask->u.sign.credential) {
-            shim->selected = (int64_t)i - 1;
-            to_owner.u.sign.credential = shim->owner[i];
-        }
-    }
+    to_owner.u.sign.credential = use_key(shim, ask->u.sign.credential);
     fault = kt_pki_sign(&to_owner, signature, sizeof signature, &len);
     return fault != NULL ? refuse(shim, fault) : kt_answer_signature(shim->conn, signature, len);
 }
@@ -110,6 +117,14 @@ static const struct kt_fault *verify(struct shim *shim, const struct kt_ask *ask
         return refuse(shim, flags->custom_verify ? &refused_chain_custom : &refused_chain);
     }
     return kt_answer_verified(shim->conn);
+}
+
+static const struct kt_fault *decrypt(struct shim *shim, const struct kt_ask *ask)
+{
+    uint8_t premaster[48];
+    const struct kt_fault *fault = kt_pki_decrypt(ask, premaster);
+
+    return fault != NULL ? fault : kt_answer_decrypted(shim->conn, premaster, sizeof premaster);
 }
 
 static const struct kt_fault *resume(struct shim *shim, const struct kt_ask *ask)
@@ -164,6 +179,8 @@ const struct kt_fault *shim_answer(struct shim *shim)
         return choose_credential(shim, ask);
     case KT_ASK_SIGN:
         return sign(shim, ask);
+    case KT_ASK_DECRYPT:
+        return decrypt(shim, ask);
     case KT_ASK_VERIFY:
         return verify(shim, ask);
     case KT_ASK_RESUME:

@@ -14,7 +14,7 @@ import threading
 import pytest
 
 from support import command
-from support.command import Control
+from support.control import Control
 from support.peers import refused_port
 from support.process import DEADLINE
 

@@ -4,7 +4,7 @@ import re
 import pytest
 
 from support import command
-from support.command import Control
+from support.control import Control
 from support.peers import PING
 
 

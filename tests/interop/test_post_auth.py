@@ -5,7 +5,8 @@ import ssl
 import pytest
 
 from support import command
-from support.command import Control, client_auth
+from support.command import client_auth
+from support.control import Control
 from support.peers import PING
 
 SHOWN = re.compile(rb"keyturn: asked for a certificate and showed it\n")
