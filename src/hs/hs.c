@@ -1,5 +1,7 @@
 #include "hs/hs.h"
 
+#include "hs/work12.h"
+
 const struct kt_fault *kt_hs_begin(struct kt_hs *hs)
 {
     /* A chain as long as the configuration allows comes on top of what every handshake takes. */
@@ -19,6 +21,7 @@ void kt_hs_end(struct kt_hs *hs)
     if (hs->work != NULL) {
         kt_credential_unref(hs->work->answer_credential);
         kt_session_unref(hs->work->session);
+        kt_session_unref(hs->work->answer_session);
         hs->work = NULL;
         kt_arena_free(&hs->arena);
     }
@@ -29,6 +32,7 @@ void kt_hs_free(struct kt_hs *hs)
     kt_hs_end(hs);
     kt_secret_wipe(&hs->exporter_secret);
     kt_secret_wipe(&hs->resumption_secret);
+    kt_wipe(&hs->kept12, sizeof hs->kept12);
 }
 
 const struct kt_fault *kt_hs_writer(struct kt_hs *hs, size_t cap)
@@ -69,6 +73,12 @@ const struct kt_fault *kt_hs_random(const struct kt_hs *hs, uint8_t *out, size_t
         KT_FAIL(RANDOM_FAILED);
     }
     return NULL;
+}
+
+const struct kt_fault *kt_hs_hash(struct kt_hs *hs, struct kt_span message)
+{
+    kt_transcript_add(&hs->work->transcript, message);
+    return kt_work12_note(hs, message);
 }
 
 void kt_hs_log_secret(const struct kt_hs *hs, const char *label, const struct kt_secret *secret)

@@ -43,11 +43,22 @@ struct kt_choice {
     uint16_t scheme;
 };
 
+/* What a connection of TLS 1.2 and below keeps of its last handshake. */
+struct kt_kept12 {
+    uint8_t client_random[32], server_random[32]; /* for exporters (RFC 5705) */
+    /* verify_data of both Finished: what a further handshake is tied to (RFC 5746), and tls-unique (RFC 5929). */
+    uint8_t client_finished[12], server_finished[12];
+    bool extended_secret; /* RFC 7627 */
+    bool secure;          /* RFC 5746: the peer ties its handshakes to the connection */
+};
+
 /* An offered key share of ours, until the server has chosen. */
 struct kt_offered_share {
     const struct kt_group *group;
     struct kt_kex *kex;
 };
+
+struct kt_work12;
 
 /* The part that dies with the handshake; lives in its arena. */
 struct kt_hs_work {
@@ -83,12 +94,15 @@ struct kt_hs_work {
     struct kt_certificate peer;
     struct kt_peer_key *peer_key;
 
+    struct kt_work12 *v12; /* TLS 1.2 and below: work12.h */
+
     struct kt_writer out; /* the message being sent */
 
     struct kt_ask ask; /* kind NONE: nothing is asked */
     bool answered;
     bool answer_resume;
     struct kt_credential *answer_credential; /* holds a reference */
+    struct kt_session *answer_session;       /* holds a reference */
     uint8_t signature[KT_SIGNATURE_MAX];
     size_t signature_len;
     uint8_t signed_content[64 + 34 + KT_HASH_MAX];
@@ -114,7 +128,8 @@ struct kt_hs {
     bool resumed;
     struct kt_name server_name;
     struct kt_name alpn;
-    struct kt_secret exporter_secret;
+    struct kt_secret exporter_secret; /* the main secret of TLS 1.2 and below */
+    struct kt_kept12 kept12;
     uint8_t end_point[KT_HASH_MAX]; /* of the server's certificate, for the channel binding */
     uint8_t end_point_len;          /* 0: there is none */
 
@@ -150,6 +165,8 @@ void kt_hs_describe_hello(const struct kt_hs *hs, struct kt_ask *ask);
 /* Puts a question; the step then chooses an ASK state. */
 void kt_hs_ask(struct kt_hs *hs, const struct kt_ask *ask);
 KT_MUST_USE const struct kt_fault *kt_hs_random(const struct kt_hs *hs, uint8_t *out, size_t len);
+/* A message joins the transcript, and what a signature of TLS 1.2 will cover. MEMORY_SPENT. */
+KT_MUST_USE const struct kt_fault *kt_hs_hash(struct kt_hs *hs, struct kt_span message);
 /* Tells the key log, when the configuration asked for it. */
 void kt_hs_log_secret(const struct kt_hs *hs, const char *label, const struct kt_secret *secret);
 KT_MUST_USE const struct kt_fault *kt_hs_keep_name(struct kt_name *name, struct kt_span from);
