@@ -40,9 +40,18 @@ KT_API KT_MUST_USE const struct kt_fault *kt_builder_user_policy(struct kt_build
                                                                  const struct kt_user_policy *policy);
 
 /*
- * Replace one list, most preferred first. Numbers of policy.h; at most 32 each. kt_builder_build refuses an
- * empty list, a number twice and a number that cannot be used: CONFIG_SUITES, CONFIG_GROUPS, CONFIG_SCHEMES.
- * `schemes` is for CertificateVerify, `cert_schemes` for signatures in chains.
+ * The versions from `min` to `max` (enum kt_version), and nothing else. The highest that both sides speak is always the
+ * one negotiated. CONFIG_VERSIONS by kt_builder_build: unknown, the wrong way round, or nothing in the other lists can
+ * be used with one of them.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_builder_versions(struct kt_builder *b, uint16_t min, uint16_t max);
+
+/*
+ * Replace one list, most preferred first. Numbers of policy.h; at most 64 each. kt_builder_build refuses an
+ * empty list, a number twice and a number that cannot be used: CONFIG_SUITES, CONFIG_GROUPS, CONFIG_SCHEMES. Unusable
+ * is what the crypto library does not offer, what no version and no other list has a use for (a suite for ECDSA and no
+ * scheme for it), and what is legacy unless the policy given before is (kt_policy.legacy). One list of suites serves
+ * all versions. `schemes` is for signatures of the handshake, `cert_schemes` for signatures in chains.
  */
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_suites(struct kt_builder *b, const uint16_t *ids, size_t n);
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_groups(struct kt_builder *b, const uint16_t *ids, size_t n);
@@ -131,6 +140,51 @@ KT_API void kt_builder_cookie(struct kt_builder *b, bool on);
  */
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_resumption(struct kt_builder *b,
                                                                 const struct kt_resumption *resumption);
+
+/*
+ * TLS 1.2 and below. The extended main secret (RFC 7627) and secure renegotiation (RFC 5746) are always offered and
+ * accepted; the three calls say what happens without them. Default: a handshake without the first goes on, but its
+ * session is never resumed and its connection never handshakes again; a client refuses servers without the second.
+ */
+
+/* The handshake is refused without the extended main secret. Default false. */
+KT_API void kt_builder_require_extended_main_secret(struct kt_builder *b, bool required);
+
+/* Sessions without the extended main secret may be resumed. DANGER: an attacker between two connections can make them
+ * share a session (RFC 7627 section 1). Default false. */
+KT_API void kt_builder_danger_unbound_resumption(struct kt_builder *b, bool allowed);
+
+/* Client: goes on with servers that do not answer renegotiation_info. DANGER: the server may take our handshake for the
+ * continuation of an attacker's connection (RFC 5746 section 4.1). Default false. */
+KT_API void kt_builder_danger_no_renegotiation_info(struct kt_builder *b, bool allowed);
+
+/* What the wish of a peer for a further handshake meets. */
+enum kt_rehandshake_answer {
+    KT_REHANDSHAKE_REFUSED, /* the warning no_renegotiation */
+    KT_REHANDSHAKE_ALLOWED, /* as often as the budget says; one more is refused like the above */
+};
+
+/*
+ * Further handshakes on a connection of TLS 1.2 or below, with which its keys change. Never on one without secure
+ * renegotiation or without the extended main secret. TLS 1.3 has none; its keys change by KeyUpdate.
+ */
+struct kt_rehandshake_policy {
+    enum kt_rehandshake_answer peer;
+    uint32_t peer_budget; /* of the peer's wishes in a connection, 1 to 65535; looked at with ALLOWED only */
+    bool own;             /* the caller and the key-lifetime contract may begin one */
+    bool resume;          /* it may be abbreviated, by the session of the connection itself */
+    /* The peer's certificate must be that of the handshake before (RFC 7627 section 6.2 tells why). */
+    bool same_peer;
+};
+
+/* Refused to the peer (a budget of 16, should that be changed alone), own ones allowed, abbreviated where possible,
+ * always the same peer. */
+KT_API struct kt_rehandshake_policy kt_rehandshake_default(void);
+
+/* CONFIG_REHANDSHAKE by kt_builder_build: out of range, or a lifetime that could never be kept because own ones are
+ * switched off and TLS 1.2 or below is on. USAGE_ARGUMENT: NULL. */
+KT_API KT_MUST_USE const struct kt_fault *kt_builder_rehandshake(struct kt_builder *b,
+                                                                 const struct kt_rehandshake_policy *policy);
 
 /* The limit of what the peer's certificate message may hold, in bytes: 1024 to 1048576 (kt_builder_build:
  * USAGE_ARGUMENT). Default 65536. */

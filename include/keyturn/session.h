@@ -97,8 +97,14 @@ KT_API KT_MUST_USE const struct kt_fault *kt_ticket_ring_import(struct kt_ticket
 struct kt_resumption {
     struct kt_ticket_ring *ring; /* servers: required; a reference is taken */
     unsigned tickets;            /* servers: how many after a handshake, 0 to 8 */
-    uint32_t ticket_seconds;     /* lifetime of one, 1 to 604800 */
-    uint32_t lineage_seconds;    /* from the full handshake to the end of all that stems from it, 1 to 604800 */
+    uint32_t ticket_seconds;     /* lifetime of one, and of a session id, 1 to 604800 */
+    /*
+     * Servers, TLS 1.2 and below: tickets (RFC 5077) come from the same ring, one for a handshake, unless `tickets` is
+     * 0. With session_ids a client that takes no ticket gets a session id, and the session is kept by the owner of the
+     * connection.
+     */
+    bool session_ids;
+    uint32_t lineage_seconds; /* from the full handshake to the end of all that stems from it, 1 to 604800 */
     /* Sessions made under another generation are not resumed: count it up when what was accepted before shall be
      * looked at again. */
     uint32_t generation;
@@ -107,7 +113,7 @@ struct kt_resumption {
     struct kt_span context;
 };
 
-/* 2 tickets of 2 hours, a lineage of 7 days, generation 0, no context, no ring. */
+/* 2 tickets of 2 hours, no session ids, a lineage of 7 days, generation 0, no context, no ring. */
 KT_API struct kt_resumption kt_resumption_default(void);
 
 #ifdef __cplusplus

@@ -37,9 +37,7 @@ static bool has_scheme(const struct kt_crypto *crypto, uint16_t id)
 /* PKCS#1 is for signatures in certificates only (RFC 9846 section 4.3.3). */
 static bool has_handshake_scheme(const struct kt_crypto *crypto, uint16_t id)
 {
-    const struct kt_scheme_facts *facts = kt_scheme_facts(id);
-
-    return facts != NULL && facts->tls13 && has_scheme(crypto, id);
+    return kt_scheme_is_for(id, KT_TLS_1_3) && has_scheme(crypto, id);
 }
 
 static bool contains(const uint16_t *ids, size_t n, uint16_t id)

@@ -12,7 +12,13 @@ static const EVP_MD *digest_of(const struct kt_scheme_facts *scheme)
         return EVP_sha384();
     case KT_DIGEST_SHA512:
         return EVP_sha512();
+    case KT_DIGEST_SHA1:
+        return EVP_sha1();
+    case KT_DIGEST_MD5_SHA1:
+        return EVP_md5_sha1();
     case KT_DIGEST_NONE:
+    case KT_DIGEST_MD5:
+    case KT_DIGEST_COUNT:
         break;
     }
     return NULL;

@@ -97,7 +97,7 @@ struct signature {
 
 static bool is_pkcs1(const struct kt_scheme_facts *scheme)
 {
-    return scheme->key == KT_KEY_RSA && !scheme->tls13;
+    return scheme->key == KT_KEY_RSA && scheme->max_version < KT_TLS_1_3;
 }
 
 static bool is_curve(const struct kt_scheme_facts *scheme)

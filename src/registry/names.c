@@ -9,13 +9,15 @@
 #include "registry/registry.h"
 
 /* policy.h writes its numbers out for the reader; here they are held against the tables. */
-#define X(name, number, text, short_form) _Static_assert(KT_SUITE_##name == (number), "policy.h and suites.def differ");
+#define X(name, number, text, short_form, kx, auth, cbc, legacy, first, last)                                          \
+    _Static_assert(KT_SUITE_##name == (number), "policy.h and suites.def differ");
 #include "registry/suites.def"
 #undef X
-#define X(name, number, text, short_form) _Static_assert(KT_GROUP_##name == (number), "policy.h and groups.def differ");
+#define X(name, number, text, short_form, kind, last)                                                                  \
+    _Static_assert(KT_GROUP_##name == (number), "policy.h and groups.def differ");
 #include "registry/groups.def"
 #undef X
-#define X(name, number, text, kind, digest, in_tls13)                                                                  \
+#define X(name, number, text, kind, digest, legacy, first, last)                                                       \
     _Static_assert(KT_SCHEME_##name == (number), "policy.h and schemes.def differ");
 #include "registry/schemes.def"
 #undef X
@@ -28,26 +30,28 @@ struct named {
 };
 
 static const struct named suites[] = {
-#define X(name, number, text, short_form) {(number), (text), (short_form)},
+#define X(name, number, text, short_form, kx, auth, cbc, legacy, first, last) {(number), (text), (short_form)},
 #include "registry/suites.def"
 #undef X
 };
 
 static const struct named groups[] = {
-#define X(name, number, text, short_form) {(number), (text), (short_form)},
+#define X(name, number, text, short_form, kind, last) {(number), (text), (short_form)},
 #include "registry/groups.def"
 #undef X
 };
 
 static const struct named schemes[] = {
-#define X(name, number, text, kind, digest, in_tls13) {(number), (text), NULL},
+#define X(name, number, text, kind, digest, legacy, first, last) {(number), (text), NULL},
 #include "registry/schemes.def"
 #undef X
 };
 
 static const struct named versions[] = {
-    {KT_TLS_1_2, "TLSv1.2", NULL},
-    {KT_TLS_1_3, "TLSv1.3", NULL},
+    {KT_TLS_1_0, "TLSv1.0", "1.0"},
+    {KT_TLS_1_1, "TLSv1.1", "1.1"},
+    {KT_TLS_1_2, "TLSv1.2", "1.2"},
+    {KT_TLS_1_3, "TLSv1.3", "1.3"},
 };
 
 /* Lower case of ASCII, whatever the locale is; usable in constants. */

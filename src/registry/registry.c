@@ -37,19 +37,125 @@ uint8_t kt_ext_messages(enum kt_ext ext)
 
 const struct kt_scheme_facts *kt_scheme_facts(uint16_t id)
 {
-    static const struct kt_scheme_facts schemes[] = {
-#define X(symbol, number, text, kind, digest_kind, in_tls13)                                                           \
-    {(number), KT_KEY_##kind, KT_DIGEST_##digest_kind, (in_tls13), (text)},
+    switch (id) {
+#define X(symbol, number, text, kind, digest_kind, is_legacy, first, last)                                             \
+    case (number): {                                                                                                   \
+        static const struct kt_scheme_facts facts = {                                                                  \
+            (number), KT_KEY_##kind, KT_DIGEST_##digest_kind, (is_legacy), (first), (last), (text)};                   \
+        return &facts;                                                                                                 \
+    }
 #include "registry/schemes.def"
 #undef X
-    };
-
-    for (size_t i = 0; i < KT_COUNT_OF(schemes); i++) {
-        if (schemes[i].id == id) {
-            return &schemes[i];
-        }
+    default:
+        return NULL;
     }
-    return NULL;
+}
+
+const struct kt_suite_facts *kt_suite_facts(uint16_t id)
+{
+    switch (id) {
+#define X(symbol, number, text, short_form, exchange, certificate, is_cbc, is_legacy, first, last)                     \
+    case (number): {                                                                                                   \
+        static const struct kt_suite_facts facts = {(number), KT_KX_##exchange, KT_AUTH_##certificate,                 \
+                                                    (is_cbc), (is_legacy),      (first),                               \
+                                                    (last),   (text),           (short_form)};                         \
+        return &facts;                                                                                                 \
+    }
+#include "registry/suites.def"
+#undef X
+    default:
+        return NULL;
+    }
+}
+
+const struct kt_group_facts *kt_group_facts(uint16_t id)
+{
+    switch (id) {
+#define X(symbol, number, text, short_form, is, last)                                                                  \
+    case (number): {                                                                                                   \
+        static const struct kt_group_facts facts = {(number), KT_GROUP_IS_##is, (last), (text)};                       \
+        return &facts;                                                                                                 \
+    }
+#include "registry/groups.def"
+#undef X
+    default:
+        return NULL;
+    }
+}
+
+static bool within(uint16_t version, uint16_t first, uint16_t last)
+{
+    return version >= first && version <= last;
+}
+
+bool kt_suite_is_for(uint16_t id, uint16_t version)
+{
+    const struct kt_suite_facts *facts = kt_suite_facts(id);
+
+    return facts != NULL && within(version, facts->min_version, facts->max_version);
+}
+
+bool kt_scheme_is_for(uint16_t id, uint16_t version)
+{
+    const struct kt_scheme_facts *facts = kt_scheme_facts(id);
+
+    return facts != NULL && within(version, facts->min_version, facts->max_version);
+}
+
+bool kt_group_is_for(uint16_t id, uint16_t version)
+{
+    const struct kt_group_facts *facts = kt_group_facts(id);
+
+    return facts != NULL && within(version, KT_TLS_1_0, facts->max_version);
+}
+
+bool kt_group_is_sent(uint16_t id)
+{
+    return (id & 0xfffcu) != 0x01fc; /* ffdhe_private_use, RFC 7919 section 2 */
+}
+
+bool kt_scheme_is_sent(uint16_t id)
+{
+    return id < 0xfe00; /* private use, RFC 9846 section 4.3.3 */
+}
+
+enum kt_suite_auth kt_scheme_auth(uint16_t id)
+{
+    const struct kt_scheme_facts *facts = kt_scheme_facts(id);
+
+    switch (facts == NULL ? KT_KEY_NONE : (enum kt_key_kind)facts->key) {
+    case KT_KEY_RSA:
+    case KT_KEY_RSA_PSS:
+        return KT_AUTH_RSA;
+    case KT_KEY_P256:
+    case KT_KEY_P384:
+    case KT_KEY_P521:
+    case KT_KEY_ED25519:
+        return KT_AUTH_ECDSA;
+    case KT_KEY_NONE:
+        break;
+    }
+    return KT_AUTH_ANY;
+}
+
+bool kt_scheme_fits_suite(uint16_t scheme, const struct kt_suite_facts *suite, uint16_t version)
+{
+    if (suite->kx == KT_KX_RSA || !kt_scheme_is_for(scheme, version)) {
+        return false;
+    }
+    return suite->auth == KT_AUTH_ANY || kt_scheme_auth(scheme) == (enum kt_suite_auth)suite->auth;
+}
+
+static bool is_curve(enum kt_key_kind key)
+{
+    return key == KT_KEY_P256 || key == KT_KEY_P384 || key == KT_KEY_P521;
+}
+
+bool kt_scheme_fits_key(const struct kt_scheme_facts *scheme, enum kt_key_kind key, uint16_t version)
+{
+    enum kt_key_kind wanted = (enum kt_key_kind)scheme->key;
+
+    return key == wanted || (version < KT_TLS_1_3 && is_curve(key) && is_curve(wanted));
 }
 
 const char *kt_message_name(uint8_t type)

@@ -44,6 +44,7 @@ enum kt_ext_home {
     IN_CR = 16,
     IN_CT = 32,
     IN_NST = 64,
+    IN_SH12 = 128, /* ServerHello of TLS 1.2 and below */
 };
 
 /* Kinds of public keys and digests that schemes.def names. */
@@ -61,14 +62,64 @@ enum kt_digest {
     KT_DIGEST_SHA256,
     KT_DIGEST_SHA384,
     KT_DIGEST_SHA512,
+    /* legacy */
+    KT_DIGEST_SHA1,
+    KT_DIGEST_MD5,
+    KT_DIGEST_MD5_SHA1, /* one behind the other, 36 bytes: RFC 4346 section 7.4.3 */
+    KT_DIGEST_COUNT
 };
 
 struct kt_scheme_facts {
     uint16_t id;
-    uint8_t key;    /* enum kt_key_kind */
-    uint8_t digest; /* enum kt_digest */
-    bool tls13;     /* may sign CertificateVerify */
+    uint8_t key;                       /* enum kt_key_kind; ECDSA is tied to the curve in TLS 1.3 only */
+    uint8_t digest;                    /* enum kt_digest */
+    bool legacy;                       /* only under a policy that allows it */
+    uint16_t min_version, max_version; /* in which it may sign a handshake */
     const char *name;
+};
+
+/* How a suite agrees on keys. */
+enum kt_kx {
+    KT_KX_TLS13, /* as groups and sessions say */
+    KT_KX_ECDHE,
+    KT_KX_DHE,
+    KT_KX_RSA, /* the client encrypts: no forward secrecy, nothing is signed */
+};
+
+/* The certificate that a suite needs. */
+enum kt_suite_auth {
+    KT_AUTH_ANY,   /* TLS 1.3 */
+    KT_AUTH_ECDSA, /* and Ed25519 (RFC 8422 section 2.2) */
+    KT_AUTH_RSA,   /* and RSASSA-PSS, but for KT_KX_RSA */
+};
+
+struct kt_suite_facts {
+    uint16_t id;
+    uint8_t kx;   /* enum kt_kx */
+    uint8_t auth; /* enum kt_suite_auth */
+    bool cbc;
+    bool legacy; /* only under a policy that allows it */
+    uint16_t min_version, max_version;
+    const char *name;
+    const char *short_name;
+};
+
+enum kt_group_kind {
+    KT_GROUP_IS_EC,
+    KT_GROUP_IS_DH,
+};
+
+struct kt_group_facts {
+    uint16_t id;
+    uint8_t kind; /* enum kt_group_kind */
+    uint16_t max_version;
+    const char *name;
+};
+
+/* Signalling values among the suites of a ClientHello (RFC 5746 section 3.3, RFC 7507 section 2). */
+enum {
+    KT_SCSV_RENEGOTIATION = 0x00ff,
+    KT_SCSV_FALLBACK = 0x5600,
 };
 
 /* Number of an extension, and the small id of a number (KT_EXT_COUNT when we do not know it). */
@@ -79,8 +130,26 @@ uint8_t kt_ext_messages(enum kt_ext ext);
 /* Whether two names are the same to people: case of ASCII letters does not matter. */
 bool kt_same_name(const char *a, const char *b);
 
-/* NULL when we do not know the scheme. */
+/* NULL when we do not know it. */
 const struct kt_scheme_facts *kt_scheme_facts(uint16_t id);
+const struct kt_suite_facts *kt_suite_facts(uint16_t id);
+const struct kt_group_facts *kt_group_facts(uint16_t id);
+
+/* Whether it may be used in that version; false for what we do not know. */
+bool kt_suite_is_for(uint16_t id, uint16_t version);
+bool kt_scheme_is_for(uint16_t id, uint16_t version);
+/* In TLS 1.2 and below the suite says further which kind of group it takes. */
+bool kt_group_is_for(uint16_t id, uint16_t version);
+/* Whether its number may stand in a message: those that IANA has given. */
+bool kt_group_is_sent(uint16_t id);
+bool kt_scheme_is_sent(uint16_t id);
+
+/* The certificate that goes with a scheme: KT_AUTH_ECDSA or KT_AUTH_RSA; KT_AUTH_ANY for what we do not know. */
+enum kt_suite_auth kt_scheme_auth(uint16_t id);
+/* Whether a handshake of that version, with that suite, may be signed so. Never with KT_KX_RSA. */
+bool kt_scheme_fits_suite(uint16_t scheme, const struct kt_suite_facts *suite, uint16_t version);
+/* Whether a key of that kind may sign so in that version: below TLS 1.3 any curve goes with any ECDSA scheme. */
+bool kt_scheme_fits_key(const struct kt_scheme_facts *scheme, enum kt_key_kind key, uint16_t version);
 
 /* "ClientHello"; "message 7" style names are for the caller: NULL when the type is unknown. */
 const char *kt_message_name(uint8_t type);

@@ -30,11 +30,16 @@ struct kt_config {
     enum kt_role role;
     const struct kt_crypto *crypto;
 
+    uint16_t versions[KT_VERSIONS_MAX]; /* highest first, without gaps */
+    size_t version_count;
+
+    /* One list for all versions, in order of preference: kt_suite_is_for, kt_group_is_for and kt_scheme_is_for say
+     * which are for one. Whatever is here can be used in some version of the list together with some of the others. */
     const struct kt_suite *suites[KT_LIST_MAX];
     size_t suite_count;
     const struct kt_group *groups[KT_LIST_MAX];
     size_t group_count;
-    uint16_t schemes[KT_LIST_MAX]; /* those that may sign CertificateVerify */
+    uint16_t schemes[KT_LIST_MAX]; /* those that may sign a handshake */
     size_t scheme_count;
     uint16_t cert_schemes[KT_LIST_MAX];
     size_t cert_scheme_count;
@@ -54,6 +59,10 @@ struct kt_config {
     size_t record_limit;   /* content of a record, without its type */
     uint8_t fragment_code; /* client: of max_fragment_length; 0: not asked */
     enum kt_client_auth client_auth;
+    struct kt_rehandshake_policy rehandshake;
+    bool ems_required;               /* else a handshake without extended main secret goes on */
+    bool unbound_resumption;         /* sessions without it may be resumed */
+    bool no_renegotiation_info;      /* client: servers that do not know RFC 5746 are spoken to */
     unsigned asks;                   /* 1u << enum kt_ask_kind */
     struct kt_resumption resumption; /* its context lies behind the configuration; holds a reference of the ring */
     bool resumes;
@@ -63,6 +72,12 @@ struct kt_config {
     bool cookie;
     bool staple;
 };
+
+/* Whether the version may be negotiated. */
+static inline bool kt_config_speaks(const struct kt_config *config, uint16_t version)
+{
+    return version <= config->versions[0] && version >= config->versions[config->version_count - 1];
+}
 
 static inline bool kt_config_asks(const struct kt_config *config, enum kt_ask_kind kind)
 {

@@ -82,10 +82,10 @@ struct kt_peer_key;
 
 struct kt_crypto {
     const char *name;
-    const struct kt_suite *const *suites;                /* what is available, NULL-ended */
-    const struct kt_group *const *groups;                /* likewise */
-    const uint16_t *schemes;                             /* what can be verified, 0-ended */
-    const struct kt_hash *digests[KT_DIGEST_SHA512 + 1]; /* by enum kt_digest; NULL for NONE */
+    const struct kt_suite *const *suites;           /* what is available, NULL-ended */
+    const struct kt_group *const *groups;           /* likewise */
+    const uint16_t *schemes;                        /* what can be verified, 0-ended */
+    const struct kt_hash *digests[KT_DIGEST_COUNT]; /* by enum kt_digest; NULL for NONE and what is not there */
 
     /* The key of a certificate (DER), which is not kept. CERTIFICATE_UNPARSABLE, CERTIFICATE_KEY_UNSUPPORTED. */
     KT_MUST_USE const struct kt_fault *(*peer_key_new)(struct kt_span certificate, struct kt_peer_key **out);

@@ -18,6 +18,7 @@ static const struct kt_ext_place place = {
             [KT_EXT_ALPN] = &kt_ext_alpn_ch,
             [KT_EXT_SCT] = &kt_ext_empty,
             [KT_EXT_PADDING] = &kt_ext_padding_ch,
+            [KT_EXT_ENCRYPT_THEN_MAC] = &kt_ext_empty,
             [KT_EXT_EXTENDED_MAIN_SECRET] = &kt_ext_empty,
             [KT_EXT_RECORD_SIZE_LIMIT] = &kt_ext_record_size_limit_ch,
             [KT_EXT_SESSION_TICKET] = &kt_ext_session_ticket_ch,

@@ -1,5 +1,6 @@
 /*
- * messages.h - the handshake messages of TLS 1.3 as structures, and their codecs.
+ * messages.h - the handshake messages of TLS 1.3 as structures, and their codecs; ClientHello and ServerHello are those
+ * of all versions, what else TLS 1.2 has is in messages12.h.
  *
  * decode: the body (without the four-byte header) becomes a complete structure of spans into it, or a fault;
  * nothing is allocated and nothing is chosen. The whole body is consumed or it is a fault. Extensions that
@@ -57,7 +58,12 @@ struct kt_client_hello {
     struct kt_span psk_identities, psk_binders; /* content of both lists, each entry checked */
     size_t psk_binders_at;                      /* offset in the body where the binders begin, length included */
     struct kt_span authorities;                 /* content of the DistinguishedName list */
-    struct kt_span session_ticket;              /* TLS 1.2 */
+    /* TLS 1.2 and below */
+    struct kt_span session_ticket;
+    struct kt_span renegotiation_info; /* renegotiated_connection: empty in a first handshake */
+    bool point_uncompressed;           /* decode: ec_point_formats has the one form in use, or is not there */
+    bool has_renegotiation_scsv;       /* decode: among the suites (RFC 5746 section 3.3) */
+    bool has_fallback_scsv;            /* likewise (RFC 7507 section 2) */
     uint16_t record_size_limit;
     uint8_t max_fragment_length;
 
@@ -89,14 +95,27 @@ struct kt_server_hello {
     struct kt_key_share key_share; /* retry: group only */
     struct kt_span cookie;         /* retry */
     uint16_t psk_index;
+
+    /* TLS 1.2 and below: the block of extensions, which divides; and what kt_server_hello12_extensions finds in it.
+     * server_name, status_request, encrypt_then_mac, extended_main_secret and session_ticket are only there or not;
+     * ec_point_formats is only checked. */
+    struct kt_span block12;
+    struct kt_span renegotiation_info; /* renegotiated_connection: empty in a first handshake */
+    struct kt_span alpn;               /* the one name chosen */
+    struct kt_span sct_list;           /* as in struct kt_certificate */
+    uint16_t record_size_limit;
+    uint8_t max_fragment_length;
 };
 
 /* `offered`: the extensions of our ClientHello. A cookie may come without being offered. A ServerHello
- * without supported_versions is one of TLS 1.2: its extensions are not looked at, `seen` is empty. A
- * HelloRetryRequest without it is EXTENSION_MISSING. */
+ * without supported_versions is one of TLS 1.2 or below: its extensions are not looked at, `seen` is empty. A
+ * HelloRetryRequest without it is EXTENSION_MISSING. Encode writes the form of TLS 1.2 when `version` is 0. */
 KT_MUST_USE const struct kt_fault *kt_server_hello_decode(struct kt_span body, uint32_t offered,
                                                           struct kt_server_hello *out);
 void kt_server_hello_encode(struct kt_writer *w, const struct kt_server_hello *hello);
+/* The second half for TLS 1.2 and below, when the version has been found good: fills `seen` and the members above
+ * from block12. A client that sent the signalling suite instead of renegotiation_info has offered that, too. */
+KT_MUST_USE const struct kt_fault *kt_server_hello12_extensions(struct kt_server_hello *hello, uint32_t offered);
 
 /* EncryptedExtensions, section 4.4.1. */
 struct kt_encrypted_extensions {

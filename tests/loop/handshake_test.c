@@ -16,7 +16,7 @@ static const uint16_t suites[] = {KT_SUITE_AES_128_GCM_SHA256, KT_SUITE_AES_256_
                                   KT_SUITE_CHACHA20_POLY1305_SHA256};
 static const uint16_t groups[] = {KT_GROUP_X25519, KT_GROUP_SECP256R1, KT_GROUP_SECP384R1, KT_GROUP_SECP521R1};
 static const uint16_t schemes[] = {
-#define X(name, number, text, key, digest, tls13) (tls13) ? (number) : 0,
+#define X(name, number, text, key, digest, legacy, first, last) (last) == KT_TLS_1_3 ? (number) : 0,
 #include "registry/schemes.def"
 #undef X
 };

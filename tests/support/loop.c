@@ -21,7 +21,7 @@ struct kt_credential *loop_credential(struct loop *l, uint8_t key_kind, const ch
     struct kt_credential *credential = NULL;
 
     for (const uint16_t *id = kt_crypto_toy()->schemes; *id != 0; id++) {
-        if (kt_scheme_facts(*id)->key == key_kind && kt_scheme_facts(*id)->tls13) {
+        if (kt_scheme_facts(*id)->key == key_kind && kt_scheme_is_for(*id, KT_TLS_1_3)) {
             schemes[count++] = *id;
         }
     }

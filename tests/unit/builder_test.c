@@ -260,7 +260,7 @@ static const uint16_t tls13[] = {KT_TLS_1_3}, tls12[] = {KT_TLS_1_2}, some[] = {
 
 static struct kt_policy small_policy(void)
 {
-    return (struct kt_policy){"small", tls13, 1, aes, 1, some, 2, ed25519, 1, ed25519, 1};
+    return (struct kt_policy){"small", tls13, 1, aes, 1, some, 2, ed25519, 1, ed25519, 1, false};
 }
 
 static void what_a_policy_wishes_and_nobody_has_is_left_out(void **state)

@@ -64,7 +64,7 @@ static void a_policy_signs_handshakes_only_with_what_tls13_allows(void **state)
     (void)state;
     for (size_t n = 0; (policy = kt_policy_at(n)) != NULL; n++) {
         for (size_t i = 0; i < policy->scheme_count; i++) {
-            assert_true(kt_scheme_facts(policy->schemes[i])->tls13);
+            assert_true(kt_scheme_is_for(policy->schemes[i], KT_TLS_1_3));
         }
     }
 }

@@ -11,7 +11,7 @@ static struct kt_suite suite_rows[] = {
 };
 static const uint16_t ec_ids[] = {KT_GROUP_SECP256R1, KT_GROUP_SECP384R1, KT_GROUP_SECP521R1};
 static const uint16_t scheme_ids[] = {
-#define X(name, number, text, key, digest, tls13) (number),
+#define X(name, number, text, key, digest, legacy, first, last) (number),
 #include "registry/schemes.def"
 #undef X
 };

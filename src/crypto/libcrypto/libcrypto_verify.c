@@ -16,7 +16,7 @@ static struct {
     int nid;
     int len;
     EVP_MD *fetched;
-} digests[] = {
+} digests[KT_DIGEST_COUNT] = {
     [KT_DIGEST_SHA256] = {"SHA2-256", NID_sha256, SHA256_DIGEST_LENGTH, NULL},
     [KT_DIGEST_SHA384] = {"SHA2-384", NID_sha384, SHA384_DIGEST_LENGTH, NULL},
     [KT_DIGEST_SHA512] = {"SHA2-512", NID_sha512, SHA512_DIGEST_LENGTH, NULL},
@@ -129,7 +129,7 @@ bool kt_libcrypto_peer_key_verify(const struct kt_peer_key *key, uint16_t scheme
 
 static bool can_digest(uint8_t digest)
 {
-    if (digests[digest].fetched == NULL) {
+    if (digests[digest].fetched == NULL && digests[digest].fetch_name != NULL) {
         digests[digest].fetched = EVP_MD_fetch(NULL, digests[digest].fetch_name, NULL);
     }
     return digests[digest].fetched != NULL;
@@ -150,7 +150,7 @@ bool kt_libcrypto_verify_probe(const struct kt_scheme_facts *scheme)
     case KT_KEY_RSA_PSS:
         return can_digest(scheme->digest);
     case KT_KEY_P256:
-        return kt_libcrypto_curve(KT_GROUP_SECP256R1) != NULL;
+        return can_digest(scheme->digest) && kt_libcrypto_curve(KT_GROUP_SECP256R1) != NULL;
     case KT_KEY_P384:
         return kt_libcrypto_curve(KT_GROUP_SECP384R1) != NULL;
     case KT_KEY_P521:

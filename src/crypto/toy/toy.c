@@ -357,7 +357,7 @@ struct kt_peer_key {
 };
 
 static const uint16_t schemes[] = {
-#define X(name, number, text, key, digest, tls13) (number),
+#define X(name, number, text, key, digest, legacy, first, last) (number),
 #include "registry/schemes.def"
 #undef X
     0,
