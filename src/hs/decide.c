@@ -1,20 +1,38 @@
 #include "hs/decide.h"
 
+/* Without supported_versions the client means all versions up to one, which is never TLS 1.3 (RFC 9846 appendix D). */
+static bool offers_version(const struct kt_client_hello *hello, uint16_t version)
+{
+    if ((hello->seen & KT_EXT_BIT(SUPPORTED_VERSIONS)) != 0) {
+        return kt_id_list_has(hello->versions, version);
+    }
+    return version <= KT_TLS_1_2 && version <= hello->legacy_version;
+}
+
 const struct kt_fault *kt_decide_version(const struct kt_config *config, const struct kt_client_hello *hello,
                                          uint16_t *version)
 {
-    (void)config;
-    if ((hello->seen & KT_EXT_BIT(SUPPORTED_VERSIONS)) == 0 || !kt_id_list_has(hello->versions, KT_TLS_1_3)) {
+    size_t i = 0;
+
+    while (i < config->version_count && !offers_version(hello, config->versions[i])) {
+        i++;
+    }
+    if (i == config->version_count) {
         KT_FAIL(VERSION_NOT_SUPPORTED);
     }
-    *version = KT_TLS_1_3;
+    if (i > 0 && hello->has_fallback_scsv) {
+        KT_FAIL(FALLBACK_DETECTED);
+    }
+    *version = config->versions[i];
     return NULL;
 }
 
 static const struct kt_suite *decide_suite(const struct kt_config *config, const struct kt_client_hello *hello)
 {
     for (size_t i = 0; i < config->suite_count; i++) {
-        if (kt_id_list_has(hello->suites, config->suites[i]->id)) {
+        uint16_t id = config->suites[i]->id;
+
+        if (kt_suite_is_for(id, KT_TLS_1_3) && kt_id_list_has(hello->suites, id)) {
             return config->suites[i];
         }
     }
@@ -43,7 +61,7 @@ static const struct kt_fault *decide_group(const struct kt_config *config, const
         const struct kt_group *group = config->groups[i];
         struct kt_span share;
 
-        if (!kt_id_list_has(hello->groups, group->id)) {
+        if (!kt_group_is_for(group->id, KT_TLS_1_3) || !kt_id_list_has(hello->groups, group->id)) {
             continue;
         }
         share = share_of(hello, group->id);
@@ -75,8 +93,8 @@ static bool alpn_has(struct kt_span list, struct kt_span wanted)
 }
 
 /* Strict (RFC 7301 section 3.2): with a list of ours, an offer without match is refused. */
-static const struct kt_fault *decide_alpn(const struct kt_config *config, const struct kt_client_hello *hello,
-                                          struct kt_choice *choice)
+const struct kt_fault *kt_decide_alpn(const struct kt_config *config, const struct kt_client_hello *hello,
+                                      struct kt_span *alpn)
 {
     struct kt_span ours = config->alpn;
     struct kt_span name;
@@ -86,7 +104,7 @@ static const struct kt_fault *decide_alpn(const struct kt_config *config, const 
     }
     while (kt_alpn_next(&ours, &name)) {
         if (alpn_has(hello->alpn, name)) {
-            choice->alpn = name;
+            *alpn = name;
             return NULL;
         }
     }
@@ -121,7 +139,7 @@ const struct kt_fault *kt_decide_server13(const struct kt_config *config, const 
         KT_FAIL(SUITE_NONE_IN_COMMON);
     }
     KT_TRY(decide_group(config, hello, choice));
-    return decide_alpn(config, hello, choice);
+    return kt_decide_alpn(config, hello, &choice->alpn);
 }
 
 static bool listed(const uint16_t *ids, size_t count, uint16_t id)
@@ -140,7 +158,8 @@ uint16_t kt_decide_scheme(const struct kt_config *config, const struct kt_creden
     for (size_t i = 0; i < credential->scheme_count; i++) {
         uint16_t scheme = credential->schemes[i];
 
-        if (listed(config->schemes, config->scheme_count, scheme) && kt_id_list_has(offered, scheme)) {
+        if (kt_scheme_is_for(scheme, KT_TLS_1_3) && listed(config->schemes, config->scheme_count, scheme) &&
+            kt_id_list_has(offered, scheme)) {
             return scheme;
         }
     }

@@ -7,7 +7,8 @@
 
 #include "hs/hs.h"
 
-/* The version for this ClientHello. VERSION_NOT_SUPPORTED when it offers none of ours. */
+/* The highest version that this ClientHello and we have in common: VERSION_NOT_SUPPORTED, and FALLBACK_DETECTED when the
+ * client says that it knows higher ones than it offers, and we do, too (RFC 7507). */
 KT_MUST_USE const struct kt_fault *kt_decide_version(const struct kt_config *config,
                                                      const struct kt_client_hello *hello, uint16_t *version);
 
@@ -16,9 +17,13 @@ KT_MUST_USE const struct kt_fault *kt_decide_version(const struct kt_config *con
 KT_MUST_USE const struct kt_fault *kt_decide_server13(const struct kt_config *config,
                                                       const struct kt_client_hello *hello, struct kt_choice *choice);
 
-/* The first scheme of the credential's that both sides allow; 0: none. */
+/* The first scheme of the credential's that both sides allow in TLS 1.3; 0: none. */
 uint16_t kt_decide_scheme(const struct kt_config *config, const struct kt_credential *credential,
                           struct kt_id_list offered);
+
+/* The name of ours that the client offers, too; empty: there is no ALPN. ALPN_NONE_IN_COMMON. */
+KT_MUST_USE const struct kt_fault *kt_decide_alpn(const struct kt_config *config, const struct kt_client_hello *hello,
+                                                  struct kt_span *alpn);
 
 /* The server's credential for this name (may be empty) and these schemes. NAME_NOT_SERVED, SCHEME_NONE_IN_COMMON. */
 KT_MUST_USE const struct kt_fault *kt_decide_credential(const struct kt_config *config, struct kt_span server_name,
