@@ -51,6 +51,8 @@ static bool read_fixed_part(struct kt_reader *r, struct kt_client_hello *out)
         return false;
     }
     out->suites.wire = suites;
+    out->has_renegotiation_scsv = kt_id_list_has(out->suites, KT_SCSV_RENEGOTIATION);
+    out->has_fallback_scsv = kt_id_list_has(out->suites, KT_SCSV_FALLBACK);
     out->has_extensions = !kt_reader_done(r);
     return true;
 }
@@ -60,7 +62,7 @@ const struct kt_fault *kt_client_hello_decode(struct kt_span body, struct kt_cli
     struct kt_reader r = kt_reader_over(body);
     struct kt_span block = {NULL, 0};
 
-    *out = (struct kt_client_hello){0};
+    *out = (struct kt_client_hello){.point_uncompressed = true};
     if (!(read_fixed_part(&r, out) && (!out->has_extensions || kt_exts_read(&r, &block)))) {
         KT_FAIL(CLIENT_HELLO_MALFORMED);
     }

@@ -67,21 +67,26 @@ extern const struct kt_ext_codec kt_ext_empty; /* any extension that only is the
 extern const struct kt_ext_codec kt_ext_server_name_ch;
 extern const struct kt_ext_codec kt_ext_max_fragment_length_ch;
 extern const struct kt_ext_codec kt_ext_max_fragment_length_ee;
+extern const struct kt_ext_codec kt_ext_max_fragment_length_sh12;
 extern const struct kt_ext_codec kt_ext_status_request_ch;
 extern const struct kt_ext_codec kt_ext_status_request_ct;
 extern const struct kt_ext_codec kt_ext_supported_groups_ch;
 extern const struct kt_ext_codec kt_ext_supported_groups_ee;
 extern const struct kt_ext_codec kt_ext_ec_point_formats_ch;
+extern const struct kt_ext_codec kt_ext_ec_point_formats_sh12;
 extern const struct kt_ext_codec kt_ext_signature_algorithms_ch;
 extern const struct kt_ext_codec kt_ext_signature_algorithms_cr;
 extern const struct kt_ext_codec kt_ext_signature_algorithms_cert_ch;
 extern const struct kt_ext_codec kt_ext_signature_algorithms_cert_cr;
 extern const struct kt_ext_codec kt_ext_alpn_ch;
 extern const struct kt_ext_codec kt_ext_alpn_ee;
+extern const struct kt_ext_codec kt_ext_alpn_sh12;
 extern const struct kt_ext_codec kt_ext_sct_ct;
+extern const struct kt_ext_codec kt_ext_sct_sh12;
 extern const struct kt_ext_codec kt_ext_padding_ch;
 extern const struct kt_ext_codec kt_ext_record_size_limit_ch;
 extern const struct kt_ext_codec kt_ext_record_size_limit_ee;
+extern const struct kt_ext_codec kt_ext_record_size_limit_sh12;
 extern const struct kt_ext_codec kt_ext_session_ticket_ch;
 extern const struct kt_ext_codec kt_ext_pre_shared_key_ch;
 extern const struct kt_ext_codec kt_ext_pre_shared_key_sh;
@@ -98,5 +103,6 @@ extern const struct kt_ext_codec kt_ext_key_share_ch;
 extern const struct kt_ext_codec kt_ext_key_share_sh;
 extern const struct kt_ext_codec kt_ext_key_share_hrr;
 extern const struct kt_ext_codec kt_ext_renegotiation_info_ch;
+extern const struct kt_ext_codec kt_ext_renegotiation_info_sh12;
 
 #endif

@@ -6,7 +6,7 @@
 
 enum {
     /* Answers: they hold nothing that was not offered. The others may hold what nobody knows yet. */
-    IN_ANSWERS = IN_SH | IN_HRR | IN_EE | IN_CT,
+    IN_ANSWERS = IN_SH | IN_HRR | IN_EE | IN_CT | IN_SH12,
 };
 
 struct extension {

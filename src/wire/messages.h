@@ -109,7 +109,8 @@ struct kt_server_hello {
 
 /* `offered`: the extensions of our ClientHello. A cookie may come without being offered. A ServerHello
  * without supported_versions is one of TLS 1.2 or below: its extensions are not looked at, `seen` is empty. A
- * HelloRetryRequest without it is EXTENSION_MISSING. Encode writes the form of TLS 1.2 when `version` is 0. */
+ * HelloRetryRequest without it is EXTENSION_MISSING. Encode writes the form of TLS 1.2 when `seen` has no
+ * supported_versions. */
 KT_MUST_USE const struct kt_fault *kt_server_hello_decode(struct kt_span body, uint32_t offered,
                                                           struct kt_server_hello *out);
 void kt_server_hello_encode(struct kt_writer *w, const struct kt_server_hello *hello);

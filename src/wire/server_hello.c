@@ -1,6 +1,6 @@
 /*
  * server_hello.c - ServerHello and HelloRetryRequest, which share their form (RFC 9846 sections 4.2.3
- * and 4.2.4).
+ * and 4.2.4), and ServerHello of TLS 1.2 and below (RFC 5246 section 7.4.1.3).
  */
 #include "wire/ext.h"
 
@@ -36,6 +36,24 @@ static const struct kt_ext_place retry_place = {
         },
 };
 
+static const struct kt_ext_place hello12_place = {
+    .home = IN_SH12,
+    .codecs =
+        {
+            [KT_EXT_SERVER_NAME] = &kt_ext_empty,
+            [KT_EXT_MAX_FRAGMENT_LENGTH] = &kt_ext_max_fragment_length_sh12,
+            [KT_EXT_STATUS_REQUEST] = &kt_ext_empty,
+            [KT_EXT_EC_POINT_FORMATS] = &kt_ext_ec_point_formats_sh12,
+            [KT_EXT_ALPN] = &kt_ext_alpn_sh12,
+            [KT_EXT_SCT] = &kt_ext_sct_sh12,
+            [KT_EXT_ENCRYPT_THEN_MAC] = &kt_ext_empty,
+            [KT_EXT_EXTENDED_MAIN_SECRET] = &kt_ext_empty,
+            [KT_EXT_RECORD_SIZE_LIMIT] = &kt_ext_record_size_limit_sh12,
+            [KT_EXT_SESSION_TICKET] = &kt_ext_empty,
+            [KT_EXT_RENEGOTIATION_INFO] = &kt_ext_renegotiation_info_sh12,
+        },
+};
+
 static bool read_fixed_part(struct kt_reader *r, struct kt_server_hello *out)
 {
     return kt_reader_u16(r, &out->legacy_version) && kt_reader_bytes(r, RANDOM_LEN, &out->random) &&
@@ -60,7 +78,27 @@ const struct kt_fault *kt_server_hello_decode(struct kt_span body, uint32_t offe
     if (out->is_retry) {
         KT_FAIL(EXTENSION_MISSING);
     }
+    out->block12 = block;
     return NULL;
+}
+
+const struct kt_fault *kt_server_hello12_extensions(struct kt_server_hello *hello, uint32_t offered)
+{
+    const uint32_t both_limits = KT_EXT_BIT(MAX_FRAGMENT_LENGTH) | KT_EXT_BIT(RECORD_SIZE_LIMIT);
+
+    KT_TRY(kt_exts_decode(hello->block12, &hello12_place, offered, &hello->seen, hello));
+    if ((hello->seen & both_limits) == both_limits) {
+        KT_FAIL(EXTENSION_NOT_ALLOWED); /* one of them replaces the other (RFC 8449 section 5) */
+    }
+    return NULL;
+}
+
+static const struct kt_ext_place *place_of(const struct kt_server_hello *hello)
+{
+    if (hello->is_retry) {
+        return &retry_place;
+    }
+    return (hello->seen & KT_EXT_BIT(SUPPORTED_VERSIONS)) != 0 ? &hello_place : &hello12_place;
 }
 
 void kt_server_hello_encode(struct kt_writer *w, const struct kt_server_hello *hello)
@@ -75,7 +113,7 @@ void kt_server_hello_encode(struct kt_writer *w, const struct kt_server_hello *h
     kt_put_u8(w, hello->compression);
     if (hello->seen != 0) {
         kt_writer_open(w, 2);
-        kt_exts_encode(w, hello->is_retry ? &retry_place : &hello_place, hello->seen, hello);
+        kt_exts_encode(w, place_of(hello), hello->seen, hello);
         kt_writer_close(w);
     }
     kt_writer_close(w);

@@ -50,3 +50,19 @@ static void answer_encode(struct kt_writer *w, const void *message)
 }
 
 const struct kt_ext_codec kt_ext_max_fragment_length_ee = {answer_decode, answer_encode};
+
+static const struct kt_fault *answer12_decode(struct kt_span content, void *message)
+{
+    struct kt_server_hello *answer = message;
+
+    return decode(content, &answer->max_fragment_length);
+}
+
+static void answer12_encode(struct kt_writer *w, const void *message)
+{
+    const struct kt_server_hello *answer = message;
+
+    kt_put_u8(w, answer->max_fragment_length);
+}
+
+const struct kt_ext_codec kt_ext_max_fragment_length_sh12 = {answer12_decode, answer12_encode};
