@@ -20,8 +20,6 @@ KT_MUST_USE const struct kt_fault *kt_auth13_take_certificate(struct kt_hs *hs, 
                                                               struct kt_span context, uint32_t offered);
 /* Checks the peer's signature, and then asks whether its chain is acceptable. */
 KT_MUST_USE const struct kt_fault *kt_auth13_take_verify(struct kt_hs *hs, struct kt_span body);
-/* The owner accepted the chain. */
-void kt_auth13_accept_chain(struct kt_hs *hs);
 /* Checks the peer's Finished. */
 KT_MUST_USE const struct kt_fault *kt_auth13_take_finished(struct kt_hs *hs, struct kt_span body);
 

@@ -1,6 +1,7 @@
 /*
  * The client of TLS 1.3 from EncryptedExtensions on (RFC 9846 appendix A.1).
  */
+#include "hs/auth.h"
 #include "hs/auth13.h"
 #include "hs/decide.h"
 #include "hs/limit13.h"
@@ -68,7 +69,7 @@ static const struct kt_fault *c13_on_certificate_verify(struct kt_hs *hs, const 
 static const struct kt_fault *c13_on_verified(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
 {
     (void)message;
-    kt_auth13_accept_chain(hs);
+    kt_auth_accept_chain(hs);
     *next = KT_STATE_C13_WAIT_FINISHED;
     return NULL;
 }
@@ -172,19 +173,10 @@ static const struct kt_fault *c13_send_finished(struct kt_hs *hs, const struct k
     return kt_auth13_send_finished(hs);
 }
 
-/* Connected needs every proof of the server (R2): of a session, or of certificates, and always Finished. */
-static bool server_is_proven(const struct kt_hs *hs)
-{
-    const unsigned certificate = KT_PROOF_SIGNATURE | KT_PROOF_CHAIN;
-    const unsigned needed = KT_PROOF_FINISHED | (hs->resumed ? KT_PROOF_RESUMED : certificate);
-
-    return (hs->proofs & needed) == needed;
-}
-
 static const struct kt_fault *c13_application_keys(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
 {
     (void)message;
-    if (!server_is_proven(hs)) {
+    if (!kt_auth_is_proven(hs)) {
         KT_FAIL(PROOF_MISSING);
     }
     KT_TRY(kt_resume_prepare(hs));
