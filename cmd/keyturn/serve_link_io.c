@@ -147,6 +147,16 @@ static void answer_verify(struct kt_link *link, const struct kt_ask *ask)
     kt_link_note(link, fault != NULL ? kt_answer_refuse(link->conn, fault) : kt_answer_verified(link->conn));
 }
 
+static void answer_decrypt(struct kt_link *link, const struct kt_ask *ask)
+{
+    uint8_t premaster[48];
+    const struct kt_fault *fault = kt_pki_decrypt(ask, premaster);
+
+    kt_link_note(link, fault != NULL ? kt_answer_refuse(link->conn, fault)
+                                     : kt_answer_decrypted(link->conn, premaster, sizeof premaster));
+    explicit_bzero(premaster, sizeof premaster);
+}
+
 bool kt_link_answer(struct kt_link *link)
 {
     const struct kt_ask *ask = kt_conn_ask(link->conn);
@@ -160,6 +170,9 @@ bool kt_link_answer(struct kt_link *link)
         break;
     case KT_ASK_VERIFY:
         answer_verify(link, ask);
+        break;
+    case KT_ASK_DECRYPT:
+        answer_decrypt(link, ask);
         break;
     case KT_ASK_NONE:
     case KT_ASK_CHOOSE_CONFIG:

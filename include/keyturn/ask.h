@@ -23,6 +23,7 @@ enum kt_ask_kind {
     KT_ASK_SIGN,              /* sign the handshake with the credential's key */
     KT_ASK_VERIFY,            /* is this chain the peer we want */
     KT_ASK_RESUME,            /* server, optional: may this session be resumed */
+    KT_ASK_DECRYPT,           /* server, TLS 1.2 and below with static RSA: the premaster secret */
 };
 
 /* Counted list of 16-bit numbers in network order, as it stands on the wire: at most len / 2 of them. */
@@ -67,6 +68,16 @@ struct kt_ask {
             const struct kt_session *session; /* not yours: valid until answered */
             int64_t now;                      /* Unix time */
         } resume;
+
+        /*
+         * DECRYPT: `ciphertext` with the credential's RSA key, RSAES-PKCS1-v1_5 (RFC 5246 section 7.4.7.1). Whether it
+         * was well formed must show in nothing, time included: keyturn compares and replaces what is wrong itself.
+         */
+        struct {
+            const struct kt_credential *credential;
+            struct kt_span ciphertext;
+            uint16_t client_version; /* of ClientHello: what a right premaster secret begins with */
+        } decrypt;
     } u;
 };
 
@@ -90,6 +101,15 @@ KT_API KT_MUST_USE const struct kt_fault *kt_answer_verified(struct kt_conn *con
 
 /* RESUME: yes, or a full handshake. */
 KT_API KT_MUST_USE const struct kt_fault *kt_answer_resume(struct kt_conn *conn, bool yes);
+
+/*
+ * DECRYPT: what came out, copied; a right one has 48 bytes. Whatever `len` says, also 0 for "could not be decrypted",
+ * `premaster` must have 48 readable bytes: length and content are only used in constant time, and a premaster secret
+ * that is wrong gives a handshake that fails at Finished, as one made up does (RFC 5246 section 7.4.7.1). For a key that
+ * cannot be reached there is kt_answer_refuse.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_answer_decrypted(struct kt_conn *conn, const uint8_t premaster[48],
+                                                              size_t len);
 
 /*
  * Any ask: the answer is no. `fault` says why and which alert the peer is sent; it becomes the fault of the

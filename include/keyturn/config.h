@@ -192,7 +192,7 @@ KT_API KT_MUST_USE const struct kt_fault *kt_builder_chain_limit(struct kt_build
 
 /*
  * Switches on an optional ask (ask.h): KT_ASK_CHOOSE_CONFIG and KT_ASK_RESUME (servers), KT_ASK_CHOOSE_CREDENTIAL. With
- * the last a server needs no credential of its own. KT_ASK_SIGN and KT_ASK_VERIFY are always asked.
+ * the last a server needs no credential of its own. KT_ASK_SIGN, KT_ASK_VERIFY and KT_ASK_DECRYPT are always asked.
  */
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_ask(struct kt_builder *b, enum kt_ask_kind kind);
 

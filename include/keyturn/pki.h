@@ -65,6 +65,13 @@ KT_API KT_MUST_USE const struct kt_fault *kt_credential_staple_check(const struc
  */
 KT_API KT_MUST_USE const struct kt_fault *kt_pki_sign(const struct kt_ask *ask, uint8_t *out, size_t cap, size_t *len);
 
+/*
+ * Answers a KT_ASK_DECRYPT for a credential that this file made: `out` for kt_answer_decrypted, always 48 bytes; what
+ * was not well formed is replaced by random ones, and the time does not tell. Any thread. USAGE_ARGUMENT when the key
+ * has another owner or is not RSA; CRYPTO_FAILED, MEMORY_SPENT for what the ciphertext has no part in.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_pki_decrypt(const struct kt_ask *ask, uint8_t out[48]);
+
 /* A set of trusted authorities. Fill it, then share it: after the first use it must not be changed. */
 struct kt_trust;
 

@@ -14,6 +14,24 @@ struct kt_secret {
     uint8_t b[KT_SECRET_MAX];
 };
 
+enum { KT_SHARED_SECRET_MAX = 1024 }; /* of a prime of 8192 bits */
+
+/* What a key exchange gives: longer than any secret that is kept, so it lives in the handshake's memory only. */
+struct kt_shared_secret {
+    uint16_t len;
+    uint8_t b[KT_SHARED_SECRET_MAX];
+};
+
+static inline void kt_shared_secret_wipe(struct kt_shared_secret *secret)
+{
+    kt_wipe(secret, sizeof *secret);
+}
+
+static inline struct kt_span kt_shared_secret_span(const struct kt_shared_secret *secret)
+{
+    return kt_span_of(secret->b, secret->len);
+}
+
 static inline void kt_secret_wipe(struct kt_secret *secret)
 {
     kt_wipe(secret, sizeof *secret);

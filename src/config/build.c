@@ -188,7 +188,7 @@ static const struct kt_fault *take_asks(struct kt_builder *b, struct kt_config *
         kt_builder_blame(b, "ask", 0);
         KT_FAIL(USAGE_ARGUMENT);
     }
-    config->asks = b->asks | 1u << KT_ASK_SIGN | 1u << KT_ASK_VERIFY;
+    config->asks = b->asks | 1u << KT_ASK_SIGN | 1u << KT_ASK_VERIFY | 1u << KT_ASK_DECRYPT;
     return NULL;
 }
 

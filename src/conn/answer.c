@@ -82,6 +82,18 @@ const struct kt_fault *kt_answer_resume(struct kt_conn *conn, bool yes)
     return answered(conn);
 }
 
+const struct kt_fault *kt_answer_decrypted(struct kt_conn *conn, const uint8_t premaster[48], size_t len)
+{
+    if (!asks_for(conn, KT_ASK_DECRYPT)) {
+        KT_FAIL(USAGE_NOTHING_ASKED);
+    }
+    if (premaster == NULL) {
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    kt_hs_decrypted(&conn->hs, premaster, len);
+    return answered(conn);
+}
+
 const struct kt_fault *kt_answer_refuse(struct kt_conn *conn, const struct kt_fault *fault)
 {
     if (kt_conn_ask(conn) == NULL) {

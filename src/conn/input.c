@@ -13,7 +13,7 @@ static const struct kt_fault *on_data(struct kt_conn *conn, struct kt_span data)
     kt_budget_refill(&conn->hs.post_messages, 1);
     conn->warnings.left = conn->warnings.cap;
     conn->data = data;
-    if (kt_epoch_due_receiving(&conn->rx.epoch, &conn->hs.config->lifetime, conn->rx.suite->aead->max_records, 0,
+    if (kt_epoch_due_receiving(&conn->rx.epoch, &conn->hs.config->lifetime, kt_suite_max_records(conn->rx.suite), 0,
                                kt_conn_now(conn), &why)) {
         kt_link_owe_request(&conn->link, why);
     }

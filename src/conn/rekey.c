@@ -53,7 +53,7 @@ static const struct kt_fault *decide_change(const struct kt_conn *conn, unsigned
                                             struct change *change)
 {
     *change = (struct change){0};
-    switch (kt_epoch_due_sending(&conn->tx.epoch, &conn->hs.config->lifetime, conn->tx.suite->aead->max_records,
+    switch (kt_epoch_due_sending(&conn->tx.epoch, &conn->hs.config->lifetime, kt_suite_max_records(conn->tx.suite),
                                  conn->last_change_ms, now, &change->why)) {
     case KT_DUE_CLOSE:
         KT_FAIL(LIFETIME_EPOCHS_SPENT);

@@ -348,6 +348,22 @@ static const struct kt_fault *sign(const struct kt_drive *d, const struct kt_ask
     return fault == NULL ? NULL : kt_answer_refuse(d->conn, fault);
 }
 
+static const struct kt_fault *decrypt(const struct kt_drive *d, const struct kt_ask *ask)
+{
+    uint8_t premaster[KT_PREMASTER_LEN];
+    const struct kt_fault *fault = kt_pki_decrypt(ask, premaster);
+
+    if (fault == NULL) {
+        fault = kt_answer_decrypted(d->conn, premaster, sizeof premaster);
+        kt_wipe(premaster, sizeof premaster);
+        return fault;
+    }
+    if (fault->reason == KT_REASON_USAGE_ARGUMENT && d->options.answer != NULL) {
+        fault = d->options.answer(d->options.user, d->conn, ask);
+    }
+    return fault == NULL ? NULL : kt_answer_refuse(d->conn, fault);
+}
+
 static const struct kt_fault *verify(const struct kt_drive *d, const struct kt_ask *ask)
 {
     const struct kt_fault *fault;
@@ -376,6 +392,9 @@ static const struct kt_fault *answer_one(const struct kt_drive *d, const struct 
 
     if (ask->kind == KT_ASK_SIGN) {
         return sign(d, ask);
+    }
+    if (ask->kind == KT_ASK_DECRYPT) {
+        return decrypt(d, ask);
     }
     if (ask->kind == KT_ASK_RESUME && (d->options.store != NULL || d->options.answer == NULL)) {
         return kt_answer_resume(d->conn,

@@ -345,7 +345,7 @@ static const struct kt_fault *take_resumption(struct kt_hs *hs, const struct kt_
 
 /* The shared secret, from the server's share and the key pair we offered for its group. */
 static const struct kt_fault *finish_exchange(struct kt_hs *hs, const struct kt_key_share *share,
-                                              struct kt_secret *shared)
+                                              struct kt_shared_secret *shared)
 {
     for (size_t i = 0; i < hs->work->share_count; i++) {
         const struct kt_offered_share *offered = &hs->work->shares[i];
@@ -373,7 +373,7 @@ static const struct kt_fault *install_handshake_keys(struct kt_hs *hs)
 static const struct kt_fault *take_server_hello(struct kt_hs *hs, const struct kt_server_hello *hello,
                                                 struct kt_span whole)
 {
-    struct kt_secret shared = {0};
+    struct kt_shared_secret shared = {0};
     const struct kt_fault *fault;
 
     if ((hello->seen & KT_EXT_BIT(KEY_SHARE)) == 0) {
@@ -386,9 +386,9 @@ static const struct kt_fault *take_server_hello(struct kt_hs *hs, const struct k
     kt_transcript_add(&hs->work->transcript, whole);
     fault = finish_exchange(hs, &hello->key_share, &shared);
     if (fault == NULL) {
-        fault = kt_auth13_handshake_secrets(hs, kt_secret_span(&shared));
+        fault = kt_auth13_handshake_secrets(hs, kt_shared_secret_span(&shared));
     }
-    kt_secret_wipe(&shared);
+    kt_shared_secret_wipe(&shared);
     KT_TRY(fault);
     return install_handshake_keys(hs);
 }

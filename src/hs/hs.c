@@ -65,6 +65,35 @@ void kt_hs_ask(struct kt_hs *hs, const struct kt_ask *ask)
     hs->work->answered = false;
 }
 
+const struct kt_fault *kt_hs_ask_decrypt(struct kt_hs *hs, const struct kt_credential *credential,
+                                         struct kt_span ciphertext)
+{
+    struct kt_ask ask = {.kind = KT_ASK_DECRYPT};
+
+    KT_TRY(kt_hs_random(hs, hs->work->premaster, sizeof hs->work->premaster));
+    ask.u.decrypt.credential = credential;
+    ask.u.decrypt.ciphertext = ciphertext;
+    ask.u.decrypt.client_version = hs->work->hello.legacy_version;
+    kt_hs_ask(hs, &ask);
+    return NULL;
+}
+
+/*
+ * RFC 5246 section 7.4.7.1: what is wrong is replaced, and neither time nor the handshake tells before Finished. The
+ * version protects from rollback; it, too, is one of the things that must not show.
+ */
+void kt_hs_decrypted(struct kt_hs *hs, const uint8_t *decrypted, size_t len)
+{
+    uint16_t version = hs->work->hello.legacy_version;
+    uint32_t differ = (uint32_t)(len ^ KT_PREMASTER_LEN) | (uint32_t)(len >> 16 >> 16) |
+                      (uint32_t)(decrypted[0] ^ version >> 8) | (uint32_t)(decrypted[1] ^ (version & 0xff));
+    uint8_t right = (uint8_t)kt_ct_lt(differ, 1);
+
+    for (size_t i = 0; i < KT_PREMASTER_LEN; i++) {
+        hs->work->premaster[i] = kt_ct_select(right, decrypted[i], hs->work->premaster[i]);
+    }
+}
+
 const struct kt_fault *kt_hs_random(const struct kt_hs *hs, uint8_t *out, size_t len)
 {
     const struct kt_env *env = &hs->config->env;

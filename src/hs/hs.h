@@ -64,7 +64,7 @@ struct kt_work12;
 struct kt_hs_work {
     struct kt_transcript transcript;
     struct kt_schedule13 schedule;
-    struct kt_secret shared;                             /* of the key exchange, between ServerHello and the keys */
+    struct kt_shared_secret shared;                      /* of the key exchange, between ServerHello and the keys */
     struct kt_secret client_handshake, server_handshake; /* traffic secrets of the handshake */
     struct kt_secret client_application, server_application;
     uint8_t random[32]; /* ours */
@@ -105,6 +105,7 @@ struct kt_hs_work {
     struct kt_session *answer_session;       /* holds a reference */
     uint8_t signature[KT_SIGNATURE_MAX];
     size_t signature_len;
+    uint8_t premaster[KT_PREMASTER_LEN]; /* of KT_ASK_DECRYPT: random until a right one is answered */
     uint8_t signed_content[64 + 34 + KT_HASH_MAX];
 };
 
@@ -164,6 +165,11 @@ KT_MUST_USE const struct kt_fault *kt_hs_writer(struct kt_hs *hs, size_t cap);
 void kt_hs_describe_hello(const struct kt_hs *hs, struct kt_ask *ask);
 /* Puts a question; the step then chooses an ASK state. */
 void kt_hs_ask(struct kt_hs *hs, const struct kt_ask *ask);
+/* Asks to decrypt the premaster secret; once answered it stands in work->premaster, right or random. */
+KT_MUST_USE const struct kt_fault *kt_hs_ask_decrypt(struct kt_hs *hs, const struct kt_credential *credential,
+                                                     struct kt_span ciphertext);
+/* The answer: `decrypted` has KT_PREMASTER_LEN bytes whatever len is. Constant time in both. */
+void kt_hs_decrypted(struct kt_hs *hs, const uint8_t *decrypted, size_t len);
 KT_MUST_USE const struct kt_fault *kt_hs_random(const struct kt_hs *hs, uint8_t *out, size_t len);
 /* A message joins the transcript, and what a signature of TLS 1.2 will cover. MEMORY_SPENT. */
 KT_MUST_USE const struct kt_fault *kt_hs_hash(struct kt_hs *hs, struct kt_span message);

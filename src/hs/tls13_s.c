@@ -237,10 +237,10 @@ static const struct kt_fault *s13_handshake_keys(struct kt_hs *hs, const struct 
 {
     const struct kt_carrier *carrier = &hs->carrier;
     struct kt_hs_work *work = hs->work;
-    const struct kt_fault *fault = kt_auth13_handshake_secrets(hs, kt_secret_span(&work->shared));
+    const struct kt_fault *fault = kt_auth13_handshake_secrets(hs, kt_shared_secret_span(&work->shared));
 
     (void)message;
-    kt_secret_wipe(&work->shared);
+    kt_shared_secret_wipe(&work->shared);
     KT_TRY(fault);
     if (!hs->retried) {
         KT_TRY(carrier->ops->send_ccs(carrier->self));

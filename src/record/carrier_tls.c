@@ -69,6 +69,30 @@ static const struct kt_fault *carrier_protect(void *carrier, enum kt_direction d
     return kt_tx_protect(self->tx, suite, secret, application, now_ms);
 }
 
+static void carrier_speak(void *carrier, uint16_t version)
+{
+    struct kt_carrier_tls *self = carrier;
+
+    self->tx->version = version;
+    self->rx->version = version;
+}
+
+static const struct kt_fault *carrier_change(void *carrier, enum kt_direction direction, const struct kt_suite *suite,
+                                             const struct kt_keys12 *keys, enum kt_birth birth)
+{
+    struct kt_carrier_tls *self = carrier;
+    const struct kt_env *env = self->tx->watch.env;
+    uint64_t now_ms = env->monotonic_ms(env->user);
+
+    if (direction == KT_RECEIVING) {
+        KT_TRY(kt_rx_change(self->rx, suite, keys, birth, now_ms));
+        atomic_store(&self->link->peer_key_born_ms, now_ms);
+        return NULL;
+    }
+    KT_TRY(not_busy(self));
+    return kt_tx_change(self->tx, suite, keys, birth, now_ms);
+}
+
 /*
  * An update that comes after a request of ours is taken for its answer: the epoch is born for our reason then. A
  * request that the sending half makes meanwhile stays open.
@@ -118,6 +142,8 @@ struct kt_carrier kt_carrier_tls(struct kt_carrier_tls *self, struct kt_rx *rx, 
         .send_ccs = carrier_send_ccs,
         .flight_done = carrier_flight_done,
         .protect = carrier_protect,
+        .speak = carrier_speak,
+        .change = carrier_change,
         .peer_updated = carrier_peer_updated,
         .limit = carrier_limit,
         .skip_early_data = carrier_skip_early_data,

@@ -151,6 +151,7 @@ const struct kt_fault *kt_rx_filled(struct kt_rx *rx, size_t n)
 
 struct header {
     uint8_t type;
+    bool is_protected;
     size_t len; /* of the fragment */
 };
 
@@ -189,6 +190,9 @@ static const struct kt_fault *check_outer_type(const struct kt_rx *rx, uint8_t t
     const struct kt_protection *p = &rx->protection;
     bool alert_before_keys = type == KT_CONTENT_ALERT && !rx->application && p->sequence == 0;
 
+    if (kt_protection_is12(p)) {
+        return NULL; /* all are protected, and say what they are */
+    }
     if (!kt_protection_on(p)) {
         if (type == KT_CONTENT_DATA && !rx->skip_all_data) {
             KT_FAIL(APPLICATION_DATA_EARLY);
@@ -199,6 +203,20 @@ static const struct kt_fault *check_outer_type(const struct kt_rx *rx, uint8_t t
         KT_FAIL(RECORD_NOT_PROTECTED);
     }
     return NULL;
+}
+
+/* Whether a record of that type is one to be opened: in TLS 1.3 those that say they are data. */
+static bool is_sealed(const struct kt_rx *rx, uint8_t type)
+{
+    return kt_protection_is12(&rx->protection) || type == KT_CONTENT_DATA;
+}
+
+static size_t fragment_max(const struct kt_rx *rx, uint8_t type)
+{
+    if (kt_protection_is12(&rx->protection)) {
+        return kt_protection_fragment_max(&rx->protection, KT_PLAINTEXT_MAX);
+    }
+    return type == KT_CONTENT_DATA ? KT_CIPHERTEXT_MAX : KT_PLAINTEXT_MAX;
 }
 
 /* Looks at the record at head, as far as it is there; *whole when its fragment is, too. */
@@ -220,7 +238,11 @@ static const struct kt_fault *look(struct kt_rx *rx, struct header *h, bool *who
     rx->seen_any = true;
     h->len = len;
     KT_TRY(check_outer_type(rx, h->type));
-    if (h->len > (h->type == KT_CONTENT_DATA ? KT_CIPHERTEXT_MAX : KT_PLAINTEXT_MAX)) {
+    h->is_protected = is_sealed(rx, h->type);
+    if (h->is_protected && rx->version != 0 && version != rx->version) {
+        KT_FAIL(RECORD_VERSION_BAD); /* it would be no authentic one, either */
+    }
+    if (h->len > fragment_max(rx, h->type)) {
         KT_FAIL(RECORD_TOO_LONG);
     }
     *whole = kt_reader_left(&r) >= h->len;
@@ -294,9 +316,10 @@ static const struct kt_fault *check_data(struct kt_rx *rx, struct kt_span conten
     return NULL;
 }
 
-static const struct kt_fault *check_ccs(struct kt_span content, bool is_protected)
+/* Under keys of TLS 1.2 and below it is what ends them (RFC 5246 section 7.1); TLS 1.3 has none under keys. */
+static const struct kt_fault *check_ccs(const struct kt_rx *rx, struct kt_span content, bool is_protected)
 {
-    if (is_protected) {
+    if (is_protected && !kt_protection_is12(&rx->protection)) {
         KT_FAIL(CCS_NOT_EXPECTED);
     }
     if (content.len != 1 || content.p[0] != 1) {
@@ -339,10 +362,19 @@ static const struct kt_fault *begin_content(struct kt_rx *rx, uint8_t type, stru
     case KT_CONTENT_DATA:
         return check_data(rx, content);
     case KT_CONTENT_CCS:
-        return check_ccs(content, is_protected);
+        return check_ccs(rx, content, is_protected);
     default:
         KT_FAIL(RECORD_TYPE_UNKNOWN);
     }
+}
+
+/* RFC 8449 section 4: in TLS 1.3 type and padding count, so what the record has besides is of fixed length. */
+static bool above_limit(const struct kt_rx *rx, size_t record_len, struct kt_span content)
+{
+    if (kt_protection_is12(&rx->protection)) {
+        return content.len > rx->content_max;
+    }
+    return record_len > KT_RECORD_HEADER + rx->content_max + 1 + KT_TAG_LEN;
 }
 
 static const struct kt_fault *open_protected(struct kt_rx *rx, uint8_t *record, size_t record_len)
@@ -356,8 +388,8 @@ static const struct kt_fault *open_protected(struct kt_rx *rx, uint8_t *record, 
     }
     KT_TRY(fault);
     end_skipping(rx);
-    if (record_len > KT_RECORD_HEADER + rx->content_max + 1 + KT_TAG_LEN) {
-        KT_FAIL(RECORD_TOO_LONG); /* RFC 8449 section 4 */
+    if (above_limit(rx, record_len, content)) {
+        KT_FAIL(RECORD_TOO_LONG);
     }
     if (rx->application) {
         kt_epoch_count(&rx->epoch, content.len);
@@ -379,7 +411,7 @@ static const struct kt_fault *next_record(struct kt_rx *rx, bool *opened)
     record = rx->buffer + rx->head;
     record_len = KT_RECORD_HEADER + h.len;
     rx->head += record_len;
-    if (h.type == KT_CONTENT_DATA) {
+    if (h.is_protected) {
         return rx->skip_all_data ? skip(rx, record_len) : open_protected(rx, record, record_len);
     }
     return begin_content(rx, h.type, kt_span_of(record + KT_RECORD_HEADER, h.len), false, record_len);
@@ -613,12 +645,29 @@ const struct kt_fault *kt_rx_protect(struct kt_rx *rx, const struct kt_suite *su
     return NULL;
 }
 
+const struct kt_fault *kt_rx_change(struct kt_rx *rx, const struct kt_suite *suite, const struct kt_keys12 *keys,
+                                    enum kt_birth birth, uint64_t now_ms)
+{
+    if (!kt_rx_at_boundary(rx)) {
+        KT_FAIL(KEY_CHANGE_INSIDE_MESSAGE);
+    }
+    if (rx->application && rx->epoch.number >= KT_EPOCH_LAST) {
+        KT_FAIL(LIFETIME_EPOCHS_SPENT);
+    }
+    KT_TRY(kt_protection_set12(&rx->protection, KT_RECEIVING, suite, keys));
+    rx->suite = suite;
+    rx->version = keys->version;
+    begin_epoch(rx, rx->application ? rx->epoch.number + 1 : 0, birth, now_ms);
+    rx->application = true;
+    return NULL;
+}
+
 const struct kt_fault *kt_rx_next_epoch(struct kt_rx *rx, enum kt_birth birth, uint64_t now_ms)
 {
     if (!kt_rx_at_boundary(rx)) {
         KT_FAIL(KEY_CHANGE_INSIDE_MESSAGE);
     }
-    if (!rx->application) {
+    if (!rx->application || kt_protection_is12(&rx->protection)) {
         KT_FAIL(USAGE_STATE);
     }
     kt_traffic_secret_next(rx->suite->hash, &rx->secret);

@@ -18,7 +18,7 @@ enum kt_rx_event {
     KT_RX_MESSAGE, /* a whole handshake message: .message */
     KT_RX_DATA,    /* application data: .data, until kt_rx_data_done consumed it */
     KT_RX_ALERT,   /* .alert_level, .alert */
-    KT_RX_CCS,     /* an unprotected change_cipher_spec of the right form */
+    KT_RX_CCS,     /* a change_cipher_spec of the right form: unprotected, or under keys of TLS 1.2 and below */
 };
 
 struct kt_incoming {
@@ -49,6 +49,7 @@ struct kt_rx {
 
     /* The bytes stand together at the end: apart, each would cost seven of padding. */
     struct kt_secret secret; /* of the application epochs, for the next one */
+    uint16_t version;        /* of TLS 1.2 and below, which protected records must say; 0: TLS 1.3 or not known */
     uint8_t content_type;    /* of the record opened last */
     bool assembly_shown;     /* it was returned by kt_rx_next and is given back at the next call */
     bool application;        /* application keys are in: epochs count */
@@ -86,6 +87,12 @@ bool kt_rx_at_boundary(const struct kt_rx *rx);
 /* Installs handshake keys, or with `application` those of epoch 0 (the secret is kept for the next). */
 KT_MUST_USE const struct kt_fault *kt_rx_protect(struct kt_rx *rx, const struct kt_suite *suite,
                                                  const struct kt_secret *secret, bool application, uint64_t now_ms);
+/*
+ * The peer's change_cipher_spec of TLS 1.2 and below: keys for what follows. Epoch 0, or when there was one the next.
+ * KEY_CHANGE_INSIDE_MESSAGE when a byte of a handshake message is left over, LIFETIME_EPOCHS_SPENT.
+ */
+KT_MUST_USE const struct kt_fault *kt_rx_change(struct kt_rx *rx, const struct kt_suite *suite,
+                                                const struct kt_keys12 *keys, enum kt_birth birth, uint64_t now_ms);
 /* The peer's KeyUpdate: the next epoch. KEY_CHANGE_INSIDE_MESSAGE when it did not end its record. */
 KT_MUST_USE const struct kt_fault *kt_rx_next_epoch(struct kt_rx *rx, enum kt_birth birth, uint64_t now_ms);
 

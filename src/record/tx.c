@@ -5,20 +5,32 @@
 #include "wire/messages.h"
 
 enum {
-    OVERHEAD = KT_RECORD_HEADER + 1 + KT_TAG_LEN, /* of a protected record without padding */
+    OVERHEAD13 = KT_RECORD_HEADER + 1 + KT_TAG_LEN, /* of a protected record without padding */
+    OVERHEAD_MAX = KT_RECORD_HEADER + KT_CBC_BLOCK + KT_MAC_MAX + KT_CBC_BLOCK, /* of any */
+    SPLIT_MAX = KT_RECORD_HEADER + KT_MAC_MAX + 2 * KT_CBC_BLOCK,               /* the first of two records below */
     KEY_UPDATE_LEN = KT_MESSAGE_HEADER + 1,
     ALERT_LEN = 2,
     CCS_LEN = 1,
     FIRST_VERSION = 0x0301,
 };
 
-/* What the reserve is for: an update, and behind it user_canceled and close_notify or one fatal alert. */
-_Static_assert((OVERHEAD + KEY_UPDATE_LEN) + 2 * (OVERHEAD + ALERT_LEN) <= KT_TX_RESERVE, "the reserve");
-_Static_assert(2 * (OVERHEAD + KT_PLAINTEXT_MAX) + KT_TX_RESERVE <= KT_TX_BUFFER, "two full records fit");
+/*
+ * What the reserve is for: an update, and behind it user_canceled and close_notify or one fatal alert. Of TLS 1.2 and
+ * below the two alerts, or change_cipher_spec and one.
+ */
+_Static_assert((OVERHEAD13 + KEY_UPDATE_LEN) + 2 * (OVERHEAD13 + ALERT_LEN) <= KT_TX_RESERVE, "the reserve");
+_Static_assert(2 * (OVERHEAD_MAX + ALERT_LEN) <= KT_TX_RESERVE, "the reserve of CBC");
+_Static_assert(2 * (SPLIT_MAX + OVERHEAD_MAX + KT_PLAINTEXT_MAX) + KT_TX_RESERVE <= KT_TX_BUFFER,
+               "two full records fit");
 
 void kt_tx_init(struct kt_tx *tx, const struct kt_watch *watch, size_t padding)
 {
-    *tx = (struct kt_tx){.watch = *watch, .padding = padding, .content_max = KT_PLAINTEXT_MAX};
+    *tx = (struct kt_tx){
+        .watch = *watch,
+        .padding = padding,
+        .content_max = KT_PLAINTEXT_MAX,
+        .version = KT_TLS_1_2,
+    };
 }
 
 static void drop_buffer(struct kt_tx *tx)
@@ -64,10 +76,30 @@ static const struct kt_fault *take_buffer(struct kt_tx *tx)
 
 /* ---- room ---- */
 
+static size_t overhead(const struct kt_tx *tx)
+{
+    return kt_protection_overhead(&tx->protection);
+}
+
+/* Where the content of a record that begins at tail stands. */
+static size_t content_at(const struct kt_tx *tx)
+{
+    return tx->tail + KT_RECORD_HEADER + tx->protection.lead;
+}
+
+/*
+ * What the record of one byte takes that goes before other data where the IV is the last block sent: who chose the data
+ * has seen that block, but cannot see the MAC of that byte (the attack is described in RFC 4346 section 1.1).
+ */
+static size_t split_len(const struct kt_tx *tx)
+{
+    return kt_protection_is_chained(&tx->protection) ? kt_protection_record_len(&tx->protection, 1) : 0;
+}
+
 /* Where the next record will begin: behind the open one, which is finished first. */
 static size_t next_at(const struct kt_tx *tx)
 {
-    return tx->tail + (tx->open_len > 0 ? OVERHEAD + tx->open_len : 0);
+    return tx->tail + (tx->open_len > 0 ? overhead(tx) + tx->open_len : 0);
 }
 
 static bool fits(const struct kt_tx *tx, size_t len)
@@ -75,13 +107,14 @@ static bool fits(const struct kt_tx *tx, size_t len)
     return next_at(tx) + len <= KT_TX_BUFFER;
 }
 
-/* Zeros behind this much content, up to a multiple as far as the record and the room allow (section 5.4). */
+/* Zeros behind this much content, up to a multiple as far as the record and the room allow (RFC 9846 section 5.4). */
 static size_t padding_of(const struct kt_tx *tx, size_t len)
 {
-    size_t end = tx->tail + OVERHEAD + len + KT_TX_RESERVE;
+    size_t end = tx->tail + OVERHEAD13 + len + KT_TX_RESERVE;
     size_t room = end < KT_TX_BUFFER ? KT_TX_BUFFER - end : 0;
     size_t most = tx->content_max - len < room ? tx->content_max - len : room;
-    size_t want = tx->padding > 1 && len % tx->padding != 0 ? tx->padding - len % tx->padding : 0;
+    bool can_pad = tx->padding > 1 && !kt_protection_is12(&tx->protection);
+    size_t want = can_pad && len % tx->padding != 0 ? tx->padding - len % tx->padding : 0;
 
     return want < most ? want : most;
 }
@@ -104,7 +137,7 @@ static uint16_t version_of(const struct kt_tx *tx, uint8_t type, const uint8_t *
 {
     bool first_hello = !tx->sent_any && type == KT_CONTENT_HANDSHAKE && src[0] == KT_MSG_CLIENT_HELLO;
 
-    return first_hello ? FIRST_VERSION : KT_TLS_1_2;
+    return first_hello ? FIRST_VERSION : tx->version;
 }
 
 static void emit_plain(struct kt_tx *tx, uint8_t type, const uint8_t *src, size_t len)
@@ -124,6 +157,18 @@ static void emit_plain(struct kt_tx *tx, uint8_t type, const uint8_t *src, size_
     tell_record(tx, type, false, KT_RECORD_HEADER + len, len);
 }
 
+/* Nobody may know the IV of a record before all of its content is chosen (RFC 5246 section 6.2.3.2). */
+static const struct kt_fault *put_iv(struct kt_tx *tx)
+{
+    const struct kt_env *env = tx->watch.env;
+
+    if (kt_protection_wants_iv(&tx->protection) &&
+        !env->random(env->user, tx->buffer + tx->tail + KT_RECORD_HEADER, tx->protection.lead)) {
+        KT_FAIL(RANDOM_FAILED);
+    }
+    return NULL;
+}
+
 /* A record at tail. The caller has made sure that it fits there without padding, and that none is open. */
 static const struct kt_fault *emit(struct kt_tx *tx, uint8_t type, const uint8_t *src, size_t len)
 {
@@ -133,6 +178,7 @@ static const struct kt_fault *emit(struct kt_tx *tx, uint8_t type, const uint8_t
         emit_plain(tx, type, src, len);
         return NULL;
     }
+    KT_TRY(put_iv(tx));
     KT_TRY(
         kt_protection_seal(&tx->protection, type, src, len, padding_of(tx, len), tx->buffer + tx->tail, &record_len));
     tx->tail += record_len;
@@ -151,7 +197,7 @@ const struct kt_fault *kt_tx_finish_record(struct kt_tx *tx)
     size_t len = tx->open_len;
 
     tx->open_len = 0;
-    return len == 0 ? NULL : emit(tx, KT_CONTENT_HANDSHAKE, tx->buffer + tx->tail + KT_RECORD_HEADER, len);
+    return len == 0 ? NULL : emit(tx, KT_CONTENT_HANDSHAKE, tx->buffer + content_at(tx), len);
 }
 
 const struct kt_fault *kt_tx_limit(struct kt_tx *tx, size_t content_max)
@@ -166,7 +212,7 @@ static const struct kt_fault *begin_control(struct kt_tx *tx, size_t len)
 {
     KT_TRY(take_buffer(tx));
     KT_TRY(kt_tx_finish_record(tx));
-    if (!fits(tx, OVERHEAD + len)) {
+    if (!fits(tx, overhead(tx) + len)) {
         KT_FAIL(BUFFER_TOO_SMALL);
     }
     return NULL;
@@ -215,7 +261,7 @@ const struct kt_fault *kt_tx_out_done(struct kt_tx *tx, size_t n)
 /* How much content the open record may still take; the reserve stays free. */
 static size_t open_room(const struct kt_tx *tx)
 {
-    size_t end = tx->tail + OVERHEAD + tx->open_len + KT_TX_RESERVE;
+    size_t end = tx->tail + overhead(tx) + tx->open_len + KT_TX_RESERVE;
     size_t room = end < KT_TX_BUFFER ? KT_TX_BUFFER - end : 0;
     size_t most = tx->content_max - tx->open_len;
 
@@ -227,7 +273,7 @@ static const struct kt_fault *handshake_piece(struct kt_tx *tx, struct kt_span c
     size_t room = open_room(tx);
     size_t n = content.len < room ? content.len : room;
 
-    kt_copy(tx->buffer + tx->tail + KT_RECORD_HEADER + tx->open_len, content.p, n);
+    kt_copy(tx->buffer + content_at(tx) + tx->open_len, content.p, n);
     tx->open_len += n;
     *taken = n;
     return tx->open_len == tx->content_max ? kt_tx_finish_record(tx) : NULL;
@@ -251,7 +297,7 @@ const struct kt_fault *kt_tx_handshake(struct kt_tx *tx, struct kt_span content,
 
 bool kt_tx_takes_data(const struct kt_tx *tx)
 {
-    return fits(tx, OVERHEAD + tx->content_max + KT_TX_RESERVE);
+    return fits(tx, split_len(tx) + overhead(tx) + tx->content_max + KT_TX_RESERVE);
 }
 
 /* Data never leaves unprotected, whatever the state of those above. */
@@ -265,6 +311,16 @@ static const struct kt_fault *begin_data(struct kt_tx *tx, bool *ready)
     return *ready ? take_buffer(tx) : NULL;
 }
 
+static const struct kt_fault *emit_data(struct kt_tx *tx, const uint8_t *src, size_t len)
+{
+    if (len > 1 && kt_protection_is_chained(&tx->protection)) {
+        KT_TRY(emit(tx, KT_CONTENT_DATA, src, 1));
+        src++;
+        len--;
+    }
+    return emit(tx, KT_CONTENT_DATA, src, len);
+}
+
 const struct kt_fault *kt_tx_data(struct kt_tx *tx, const uint8_t *src, size_t len, size_t *taken)
 {
     size_t n = len < tx->content_max ? len : tx->content_max;
@@ -273,7 +329,7 @@ const struct kt_fault *kt_tx_data(struct kt_tx *tx, const uint8_t *src, size_t l
     *taken = 0;
     KT_TRY(begin_data(tx, &ready));
     if (ready && n > 0) {
-        KT_TRY(emit(tx, KT_CONTENT_DATA, src, n));
+        KT_TRY(emit_data(tx, src, n));
         *taken = n;
     }
     return NULL;
@@ -287,7 +343,10 @@ uint8_t *kt_tx_lend(struct kt_tx *tx, size_t *len)
     if (begin_data(tx, &ready) != NULL || !ready) {
         return NULL;
     }
-    tx->lent = tx->tail + KT_RECORD_HEADER;
+    tx->lent = content_at(tx);
+    if (split_len(tx) > 0) {
+        tx->lent += split_len(tx) - 1; /* the second record's content is in place, the first one's byte before it */
+    }
     *len = tx->content_max;
     return tx->buffer + tx->lent;
 }
@@ -301,7 +360,7 @@ const struct kt_fault *kt_tx_lent_done(struct kt_tx *tx, size_t n)
     }
     tx->lent = 0;
     if (n > 0) {
-        return emit(tx, KT_CONTENT_DATA, tx->buffer + lent, n);
+        return emit_data(tx, tx->buffer + lent, n);
     }
     reset_when_empty(tx);
     return NULL;
@@ -325,13 +384,13 @@ const struct kt_fault *kt_tx_alert(struct kt_tx *tx, uint8_t level, uint8_t desc
     return NULL;
 }
 
+static const uint8_t ccs[CCS_LEN] = {1};
+
 /* Never protected (RFC 9846 section 5). */
 const struct kt_fault *kt_tx_ccs(struct kt_tx *tx)
 {
-    static const uint8_t content[CCS_LEN] = {1};
-
-    KT_TRY(begin_control(tx, sizeof content));
-    emit_plain(tx, KT_CONTENT_CCS, content, sizeof content);
+    KT_TRY(begin_control(tx, sizeof ccs));
+    emit_plain(tx, KT_CONTENT_CCS, ccs, sizeof ccs);
     return NULL;
 }
 
@@ -363,9 +422,24 @@ const struct kt_fault *kt_tx_protect(struct kt_tx *tx, const struct kt_suite *su
     return NULL;
 }
 
+const struct kt_fault *kt_tx_change(struct kt_tx *tx, const struct kt_suite *suite, const struct kt_keys12 *keys,
+                                    enum kt_birth birth, uint64_t now_ms)
+{
+    if (tx->application && tx->epoch.number >= KT_EPOCH_LAST) {
+        KT_FAIL(LIFETIME_EPOCHS_SPENT);
+    }
+    KT_TRY(begin_control(tx, sizeof ccs));
+    KT_TRY(emit(tx, KT_CONTENT_CCS, ccs, sizeof ccs));
+    KT_TRY(kt_protection_set12(&tx->protection, KT_SENDING, suite, keys));
+    tx->suite = suite;
+    begin_epoch(tx, tx->application ? tx->epoch.number + 1 : 0, birth, now_ms);
+    tx->application = true;
+    return NULL;
+}
+
 bool kt_tx_can_update(const struct kt_tx *tx)
 {
-    return fits(tx, (OVERHEAD + KEY_UPDATE_LEN) + (OVERHEAD + ALERT_LEN));
+    return fits(tx, (OVERHEAD13 + KEY_UPDATE_LEN) + (OVERHEAD13 + ALERT_LEN));
 }
 
 static const struct kt_fault *send_key_update(struct kt_tx *tx, bool request)
@@ -391,7 +465,7 @@ static const struct kt_fault *send_key_update(struct kt_tx *tx, bool request)
 /* RFC 9846 section 4.7.3: the message is the last thing under the old key. */
 const struct kt_fault *kt_tx_key_update(struct kt_tx *tx, bool request, enum kt_birth birth, uint64_t now_ms)
 {
-    if (!tx->application) {
+    if (!tx->application || kt_protection_is12(&tx->protection)) {
         KT_FAIL(USAGE_STATE);
     }
     if (tx->epoch.number >= KT_EPOCH_LAST) {

@@ -12,8 +12,8 @@
 #include "record/protect.h"
 #include "seam/notify.h"
 
-/* Kept free by handshake content and data, so that one KeyUpdate and one alert always fit. */
-enum { KT_TX_RESERVE = 128 };
+/* Kept free by handshake content and data, so that one KeyUpdate or change_cipher_spec and an alert always fit. */
+enum { KT_TX_RESERVE = 192 };
 
 struct kt_tx {
     struct kt_watch watch;
@@ -24,6 +24,7 @@ struct kt_tx {
     size_t padding;     /* multiple, 0 or 1: none */
     size_t content_max; /* of one record, padding included: what the peer wants */
     bool sent_any;      /* the very first record has been made */
+    uint16_t version;   /* that plain records say: KT_TLS_1_2, or what TLS 1.2 and below agreed on */
 
     struct kt_protection protection;
     const struct kt_suite *suite;
@@ -77,6 +78,12 @@ bool kt_tx_can_update(const struct kt_tx *tx);
 /* As in rx.h; finish the open record first. */
 KT_MUST_USE const struct kt_fault *kt_tx_protect(struct kt_tx *tx, const struct kt_suite *suite,
                                                  const struct kt_secret *secret, bool application, uint64_t now_ms);
+/*
+ * TLS 1.2 and below: change_cipher_spec under the keys there are, then these. Epoch 0, or when there was one the next.
+ * Uses the reserve: BUFFER_TOO_SMALL when even that is spent; LIFETIME_EPOCHS_SPENT.
+ */
+KT_MUST_USE const struct kt_fault *kt_tx_change(struct kt_tx *tx, const struct kt_suite *suite,
+                                                const struct kt_keys12 *keys, enum kt_birth birth, uint64_t now_ms);
 /*
  * A KeyUpdate message under the old key, then the next epoch. The caller has asked kt_tx_can_update;
  * otherwise BUFFER_TOO_SMALL. LIFETIME_EPOCHS_SPENT at KT_EPOCH_LAST.

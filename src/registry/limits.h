@@ -8,9 +8,15 @@ enum {
     KT_RECORD_HEADER = 5,
     KT_PLAINTEXT_MAX = 16384,                   /* RFC 9846 section 5.1 */
     KT_CIPHERTEXT_MAX = KT_PLAINTEXT_MAX + 256, /* section 5.2 */
+    KT_CIPHERTEXT12_MAX = KT_PLAINTEXT_MAX + 2048, /* RFC 5246 section 6.2.3; none of ours comes near: protect.h */
     KT_RECORD_MAX = KT_RECORD_HEADER + KT_CIPHERTEXT_MAX,
     KT_TAG_LEN = 16,
     KT_NONCE_LEN = 12,
+    KT_CBC_BLOCK = 16,
+    KT_MAC_HEAD = 8 + 1 + 2,  /* before the length in what a MAC covers, RFC 5246 section 6.2.3.1 */
+    KT_MAC_MAX = 48,          /* HMAC-SHA384 */
+    KT_CBC_PADDING_MAX = 256, /* its length included */
+    KT_PREMASTER_LEN = 48,    /* of static RSA, RFC 5246 section 7.4.7.1 */
     KT_HASH_MAX = 64,
     KT_MESSAGE_HEADER = 4,
 

@@ -32,6 +32,20 @@ struct kt_carrier_ops {
     KT_MUST_USE const struct kt_fault *(*protect)(void *self, enum kt_direction direction, const struct kt_suite *suite,
                                                   const struct kt_secret *secret, bool application);
     /*
+     * TLS 1.2 and below, the version is known: what we send says so from here on (RFC 5246 section 6.2.1), and protected
+     * records of the peer must. With `change` for both directions after it. TLS 1.3 never calls it.
+     */
+    void (*speak)(void *self, uint16_t version);
+    /*
+     * TLS 1.2 and below: change_cipher_spec, and with it the keys. Sending: the open record is finished,
+     * change_cipher_spec goes out under the keys there are, if any, and what follows is under the new ones. Receiving:
+     * called by the step of the peer's change_cipher_spec (KT_ON_CCS); KEY_CHANGE_INSIDE_MESSAGE when any byte of a
+     * handshake message is left over. The first is epoch 0 of the key-lifetime contract, born as KT_BIRTH_INITIAL;
+     * each other one the next epoch. `keys` are not kept.
+     */
+    KT_MUST_USE const struct kt_fault *(*change)(void *self, enum kt_direction direction, const struct kt_suite *suite,
+                                                 const struct kt_keys12 *keys, enum kt_birth birth);
+    /*
      * The peer's KeyUpdate (RFC 9846 section 4.7.3): its next key is used from the next record on; `requested`: an
      * answer is owed by the sending half, never written from here (R4). KEY_CHANGE_INSIDE_MESSAGE as above.
      */

@@ -33,6 +33,11 @@ struct kt_aead_key;
 struct kt_aead {
     const char *name;
     uint8_t key_len;
+    /*
+     * Bytes of the nonce that stand in each record of TLS 1.2, behind as many less of the IV (RFC 5288, RFC 6655); 0:
+     * the nonce is made as in TLS 1.3 (RFC 7905).
+     */
+    uint8_t explicit_nonce_len;
     /* Full-size records one key may protect (RFC 9846 section 5.5); UINT64_MAX: never reached. */
     uint64_t max_records;
     /* NULL when memory or the library fails. `key` is key_len bytes and is not kept. */
@@ -53,13 +58,67 @@ struct kt_aead {
     void (*release)(void *k); /* accepts NULL */
 };
 
+/* The keys of one direction as the key block of TLS 1.2 and below gives them (RFC 5246 section 6.3). To be wiped. */
+struct kt_keys12 {
+    uint16_t version;      /* KT_TLS_1_0 to KT_TLS_1_2 */
+    bool encrypt_then_mac; /* RFC 7366; of no meaning for an AEAD */
+    uint8_t key[32];
+    uint8_t iv[KT_CBC_BLOCK]; /* an AEAD's; of CBC in TLS 1.0 the first one: later versions have none */
+    uint8_t mac_key[48];
+};
+
+/* A key of CBC and one of HMAC in use for one direction. */
+struct kt_cbc_key;
+
+/*
+ * AES in CBC mode with HMAC, as records of TLS 1.2 and below have them (RFC 5246 section 6.2.3.2). MAC then encrypt, or
+ * encrypt then MAC (RFC 7366); an IV in each record, or in TLS 1.0 the last block of the one before.
+ */
+struct kt_cbc {
+    const char *name;
+    uint8_t key_len;
+    uint8_t mac_len; /* of HMAC and of its key */
+    /* Full-size records one key may protect: as for AES-GCM, by when two blocks are equal with 2^-60 only. */
+    uint64_t max_records;
+    /* NULL when memory or the library fails. */
+    struct kt_cbc_key *(*key_new)(const struct kt_cbc *cbc, enum kt_direction direction, const struct kt_keys12 *keys);
+    /* New keys in the same object; version and order of MAC and encryption may change, too. */
+    KT_MUST_USE bool (*rekey)(struct kt_cbc_key *k, const struct kt_keys12 *keys);
+    /*
+     * Seals text_len bytes that stand at text. With explicit IVs its KT_CBC_BLOCK bytes, which nobody can foretell,
+     * stand before them. `head` is sequence, type and version. MAC and padding are written behind the text: at most
+     * mac_len + KT_CBC_BLOCK bytes. *sealed_len is all of it, without the IV. After false nothing may be sent.
+     */
+    KT_MUST_USE bool (*seal)(struct kt_cbc_key *k, const uint8_t head[KT_MAC_HEAD], uint8_t *text, size_t text_len,
+                             size_t *sealed_len);
+    /*
+     * Opens the fragment in place: *text covers what was sealed. False when it is not authentic; how long that took,
+     * and all else that can be seen, does not depend on what is wrong: MAC, padding, or which byte of it.
+     */
+    KT_MUST_USE bool (*open)(struct kt_cbc_key *k, const uint8_t head[KT_MAC_HEAD], uint8_t *fragment,
+                             size_t fragment_len, struct kt_span *text);
+    void (*release)(void *k); /* accepts NULL */
+};
+
+/* Of aead and cbc one is NULL. */
 struct kt_suite {
     uint16_t id;
     const struct kt_aead *aead;
-    const struct kt_hash *hash;
+    const struct kt_cbc *cbc;
+    const struct kt_hash *hash; /* of TLS 1.3's schedule, of the PRF of TLS 1.2; TLS 1.1 and 1.0 do not use it */
 };
 
-/* Key exchange in the shape of a KEM (RFC 9846 section 4.3.8), so that hybrids fit. */
+/* Records of full size that one key of the suite may protect. */
+static inline uint64_t kt_suite_max_records(const struct kt_suite *suite)
+{
+    return suite->aead != NULL ? suite->aead->max_records : suite->cbc->max_records;
+}
+
+/*
+ * Key exchange in the shape of a KEM (RFC 9846 section 4.3.8), so that hybrids fit. In TLS 1.2 and below the server is
+ * the initiator. Groups of a prime fill secret and shares up to the length of the prime; shares of a peer may be
+ * shorter.
+ */
 struct kt_kex;
 
 struct kt_group {
@@ -70,10 +129,10 @@ struct kt_group {
     KT_MUST_USE const struct kt_fault *(*start)(const struct kt_group *group, struct kt_kex **out, uint8_t *share);
     /* The responder: its share and the secret. KEY_SHARE_MALFORMED for a share that is not valid. */
     KT_MUST_USE const struct kt_fault *(*respond)(const struct kt_group *group, struct kt_span peer_share,
-                                                  uint8_t *share, struct kt_secret *secret);
+                                                  uint8_t *share, struct kt_shared_secret *secret);
     /* The initiator's secret. KEY_SHARE_MALFORMED likewise. The key pair is released by `release`. */
     KT_MUST_USE const struct kt_fault *(*finish)(struct kt_kex *kex, struct kt_span peer_share,
-                                                 struct kt_secret *secret);
+                                                 struct kt_shared_secret *secret);
     void (*release)(void *kex); /* accepts NULL */
 };
 
@@ -93,7 +152,20 @@ struct kt_crypto {
     /* True when `signature` over `content` is right for this key and scheme; false for anything else. */
     KT_MUST_USE bool (*peer_key_verify)(const struct kt_peer_key *key, uint16_t scheme, struct kt_span content,
                                         struct kt_span signature);
+    /*
+     * The premaster secret for the holder of this key, which must be KT_KEY_RSA (RFC 5246 section 7.4.7.1): writes as
+     * many bytes as the modulus has, at most cap. CERTIFICATE_KEY_UNSUPPORTED for other keys and longer ones.
+     */
+    KT_MUST_USE const struct kt_fault *(*peer_key_encrypt)(const struct kt_peer_key *key,
+                                                           const uint8_t premaster[KT_PREMASTER_LEN], uint8_t *out,
+                                                           size_t cap, size_t *len);
     void (*peer_key_release)(void *key); /* accepts NULL */
+
+    /*
+     * The group of a standard that has this prime and generator (RFC 7919, RFC 3526; numbers as on the wire, leading
+     * zeros allowed), or NULL: there is no way to tell in time that a prime is good. It need not be in `groups`.
+     */
+    const struct kt_group *(*dh_group)(struct kt_span prime, struct kt_span generator);
 };
 
 /* libcrypto's, probed and fetched at the first call; NULL when it cannot be used. */

@@ -95,6 +95,14 @@ static const struct kt_fault *verify(struct shim *shim, const struct kt_ask *ask
     return kt_answer_verified(shim->conn);
 }
 
+static const struct kt_fault *decrypt(struct shim *shim, const struct kt_ask *ask)
+{
+    uint8_t premaster[48];
+
+    KT_TRY(kt_pki_decrypt(ask, premaster));
+    return kt_answer_decrypted(shim->conn, premaster, sizeof premaster);
+}
+
 /* While a question is open nothing moves, and only its own answer is taken. */
 static void check_waiting(struct shim *shim, const struct kt_ask *ask)
 {
@@ -134,6 +142,8 @@ const struct kt_fault *shim_answer(struct shim *shim)
         return choose_credential(shim, ask);
     case KT_ASK_SIGN:
         return sign(shim, ask);
+    case KT_ASK_DECRYPT:
+        return decrypt(shim, ask);
     case KT_ASK_VERIFY:
         return verify(shim, ask);
     case KT_ASK_RESUME: /* not switched on */

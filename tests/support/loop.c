@@ -130,6 +130,7 @@ bool loop_answer(struct loop *l, struct kt_conn *conn)
     enum kt_role role = conn == l->client ? KT_CLIENT : KT_SERVER;
     const struct kt_ask *ask = kt_conn_ask(conn);
     uint8_t signature[KT_TOY_SIGNATURE_LEN];
+    uint8_t premaster[KT_PREMASTER_LEN] = {0};
     size_t len;
 
     if (ask == NULL || l->hold_asks) {
@@ -140,6 +141,12 @@ bool loop_answer(struct loop *l, struct kt_conn *conn)
         len = kt_toy_sign(ask->u.sign.scheme, kt_credential_certificate(ask->u.sign.credential, 0), ask->u.sign.input,
                           signature);
         note(l, role, kt_answer_signature(conn, signature, len));
+        return true;
+    case KT_ASK_DECRYPT:
+        note(l, role,
+             kt_answer_decrypted(conn, premaster,
+                                 kt_toy_decrypt(kt_credential_certificate(ask->u.decrypt.credential, 0),
+                                                ask->u.decrypt.ciphertext, premaster)));
         return true;
     case KT_ASK_VERIFY:
         note(l, role, l->refuse_peer ? kt_answer_refuse(conn, NULL) : kt_answer_verified(conn));

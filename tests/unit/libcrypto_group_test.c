@@ -15,7 +15,7 @@ static const struct kt_group *group_of(uint16_t id)
 
 /* The responder's share and secret, when its private key is this. */
 static const struct kt_fault *respond_with(uint16_t id, const char *private_key, const char *peer_share, uint8_t *share,
-                                           struct kt_secret *secret)
+                                           struct kt_shared_secret *secret)
 {
     const struct kt_fault *fault;
     uint8_t key[66];
@@ -46,7 +46,7 @@ static const struct kt_fault *respond_with(uint16_t id, const char *private_key,
 
 static void rfc_7748_both_sides(void **state)
 {
-    struct kt_secret secret;
+    struct kt_shared_secret secret;
     uint8_t share[32];
 
     (void)state;
@@ -61,7 +61,7 @@ static void rfc_7748_both_sides(void **state)
 /* RFC 7748 section 5.2: the second has the unused bit of the coordinate set, which must be ignored. */
 static void rfc_7748_scalars(void **state)
 {
-    struct kt_secret secret;
+    struct kt_shared_secret secret;
     uint8_t share[32];
 
     (void)state;
@@ -75,7 +75,7 @@ static void rfc_7748_scalars(void **state)
 
 static void rfc_5903_both_sides(void **state)
 {
-    struct kt_secret secret;
+    struct kt_shared_secret secret;
     uint8_t share[65];
 
     (void)state;
@@ -102,8 +102,8 @@ static void sides_agree(const struct kt_group *group)
 {
     uint8_t mine[KT_SHARE_MAX];
     uint8_t theirs[KT_SHARE_MAX];
-    struct kt_secret mine_secret;
-    struct kt_secret their_secret;
+    struct kt_shared_secret mine_secret;
+    struct kt_shared_secret their_secret;
     struct kt_kex *kex;
 
     assert_null(group->start(group, &kex, mine));
@@ -126,7 +126,7 @@ static void shares_differ(const struct kt_group *group)
     uint8_t one[KT_SHARE_MAX];
     uint8_t two[KT_SHARE_MAX];
     uint8_t three[KT_SHARE_MAX];
-    struct kt_secret secret;
+    struct kt_shared_secret secret;
     struct kt_kex *kex;
 
     assert_null(group->start(group, &kex, one));
@@ -149,7 +149,7 @@ static void no_share_is_used_twice(void **state)
 static void assert_malformed(const struct kt_group *group, struct kt_span share)
 {
     uint8_t mine[KT_SHARE_MAX];
-    struct kt_secret secret;
+    struct kt_shared_secret secret;
     struct kt_kex *kex;
 
     kit_assert_fault(group->respond(group, share, mine, &secret), KT_REASON_KEY_SHARE_MALFORMED);

@@ -95,7 +95,7 @@ static const struct kt_fault *run_initiator(const void *argument)
     const struct kt_group *group = argument;
     const struct kt_fault *fault;
     uint8_t share[KT_SHARE_MAX];
-    struct kt_secret secret;
+    struct kt_shared_secret secret;
     struct kt_kex *kex;
 
     KT_TRY(group->start(group, &kex, share));
@@ -111,7 +111,7 @@ static const struct kt_fault *run_responder(const void *argument)
 {
     const struct kt_group *group = argument;
     uint8_t share[KT_SHARE_MAX];
-    struct kt_secret secret;
+    struct kt_shared_secret secret;
 
     return group->respond(group, kt_span_of(peer_share, group->initiator_share_len), share, &secret);
 }

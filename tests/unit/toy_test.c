@@ -216,8 +216,8 @@ static void sides_agree(void **state)
     for (; *group != NULL; group++) {
         uint8_t mine[KT_SHARE_MAX];
         uint8_t theirs[KT_SHARE_MAX];
-        struct kt_secret one;
-        struct kt_secret two;
+        struct kt_shared_secret one;
+        struct kt_shared_secret two;
         struct kt_kex *kex;
         struct kt_span share = {mine, (*group)->initiator_share_len};
 
@@ -225,7 +225,7 @@ static void sides_agree(void **state)
         assert_null((*group)->respond(*group, share, theirs, &two));
         assert_null((*group)->finish(kex, kt_span_of(theirs, (*group)->responder_share_len), &one));
         (*group)->release(kex);
-        assert_true(kt_span_same(kt_secret_span(&one), kt_secret_span(&two)));
+        assert_true(kt_span_same(kt_shared_secret_span(&one), kt_shared_secret_span(&two)));
         assert_int_equal(one.len, share.len == 32 ? 32 : (share.len - 1) / 2);
         assert_memory_not_equal(mine, theirs, share.len);
     }
@@ -239,7 +239,7 @@ static void damaged_shares_are_malformed(void **state)
     for (; *group != NULL; group++) {
         uint8_t share[KT_SHARE_MAX];
         uint8_t theirs[KT_SHARE_MAX];
-        struct kt_secret secret;
+        struct kt_shared_secret secret;
         struct kt_kex *kex;
         size_t len = (*group)->initiator_share_len;
 
@@ -371,7 +371,7 @@ static unsigned run_until_failure(void)
     struct kt_aead_key *in = NULL;
     struct kt_kex *kex = NULL;
     struct kt_peer_key *key = NULL;
-    struct kt_secret secret;
+    struct kt_shared_secret secret;
     uint8_t record[4 + KT_TAG_LEN] = "four";
     uint8_t share[32];
     uint8_t answer[32];

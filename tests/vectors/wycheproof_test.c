@@ -191,7 +191,7 @@ static bool judge_exchange(const json_t *group, const json_t *test, const void *
     bool refuse =
         is(test, "invalid") || has_flag(test, "CompressedPoint") || (ours->id == KT_GROUP_X25519 && is_zero(shared));
     const struct kt_fault *fault;
-    struct kt_secret secret;
+    struct kt_shared_secret secret;
 
     (void)group;
     feed_scalar(scalar, ours->id == KT_GROUP_X25519 ? 32 : (size_t)(ours->initiator_share_len - 1) / 2);
@@ -202,7 +202,7 @@ static bool judge_exchange(const json_t *group, const json_t *test, const void *
     }
     if (refuse) {
         kit_assert_fault(fault, KT_REASON_KEY_SHARE_MALFORMED);
-    } else if (!kt_span_same(kt_secret_span(&secret), shared)) {
+    } else if (!kt_span_same(kt_shared_secret_span(&secret), shared)) {
         wrong(test, "secret");
     }
     return true;

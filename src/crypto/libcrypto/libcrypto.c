@@ -5,9 +5,9 @@
 
 /* Every suite, group and scheme of the registry, each with room for what ends the list. */
 static struct kt_suite suite_rows[] = {
-    {KT_SUITE_AES_128_GCM_SHA256, NULL, &kt_libcrypto_sha256},
-    {KT_SUITE_AES_256_GCM_SHA384, NULL, &kt_libcrypto_sha384},
-    {KT_SUITE_CHACHA20_POLY1305_SHA256, NULL, &kt_libcrypto_sha256},
+    {KT_SUITE_AES_128_GCM_SHA256, NULL, NULL, &kt_libcrypto_sha256},
+    {KT_SUITE_AES_256_GCM_SHA384, NULL, NULL, &kt_libcrypto_sha384},
+    {KT_SUITE_CHACHA20_POLY1305_SHA256, NULL, NULL, &kt_libcrypto_sha256},
 };
 static const uint16_t ec_ids[] = {KT_GROUP_SECP256R1, KT_GROUP_SECP384R1, KT_GROUP_SECP521R1};
 static const uint16_t scheme_ids[] = {

@@ -59,7 +59,7 @@ static bool point_read(const EC_GROUP *group, EC_POINT *point, struct kt_span sh
 }
 
 static const struct kt_fault *agree_on(EC_KEY *pair, EC_POINT *point, struct kt_span peer_share,
-                                       struct kt_secret *secret)
+                                       struct kt_shared_secret *secret)
 {
     const EC_GROUP *group = EC_KEY_get0_group(pair);
     size_t len = field_len(group);
@@ -70,11 +70,11 @@ static const struct kt_fault *agree_on(EC_KEY *pair, EC_POINT *point, struct kt_
     if (ECDH_compute_key(secret->b, len, point, pair, NULL) != (int)len) {
         KT_FAIL(CRYPTO_FAILED);
     }
-    secret->len = (uint8_t)len;
+    secret->len = (uint16_t)len;
     return NULL;
 }
 
-static const struct kt_fault *agree(EC_KEY *pair, struct kt_span peer_share, struct kt_secret *secret)
+static const struct kt_fault *agree(EC_KEY *pair, struct kt_span peer_share, struct kt_shared_secret *secret)
 {
     EC_POINT *point = EC_POINT_new(EC_KEY_get0_group(pair));
     const struct kt_fault *fault;
@@ -97,7 +97,7 @@ static const struct kt_fault *start(const struct kt_group *group, struct kt_kex 
 }
 
 static const struct kt_fault *respond(const struct kt_group *group, struct kt_span peer_share, uint8_t *share,
-                                      struct kt_secret *secret)
+                                      struct kt_shared_secret *secret)
 {
     const struct kt_fault *fault;
     EC_KEY *pair = NULL;
@@ -108,7 +108,7 @@ static const struct kt_fault *respond(const struct kt_group *group, struct kt_sp
     return kt_libcrypto_drained(fault);
 }
 
-static const struct kt_fault *finish(struct kt_kex *kex, struct kt_span peer_share, struct kt_secret *secret)
+static const struct kt_fault *finish(struct kt_kex *kex, struct kt_span peer_share, struct kt_shared_secret *secret)
 {
     return kt_libcrypto_drained(agree(pair_of(kex), peer_share, secret));
 }

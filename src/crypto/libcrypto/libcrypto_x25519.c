@@ -71,7 +71,7 @@ static bool prepare(EVP_PKEY_CTX *ctx, EVP_PKEY *peer)
  * A share of small order gives the all-zero secret, which must be refused (RFC 7748 section 6.1, RFC 9846
  * section 7.4.2). libcrypto fails then, and for no other reason; another provider may not, so we look too.
  */
-static const struct kt_fault *derive(EVP_PKEY_CTX *ctx, struct kt_secret *secret)
+static const struct kt_fault *derive(EVP_PKEY_CTX *ctx, struct kt_shared_secret *secret)
 {
     static const uint8_t zero[X25519_LEN];
     size_t len = X25519_LEN;
@@ -83,7 +83,7 @@ static const struct kt_fault *derive(EVP_PKEY_CTX *ctx, struct kt_secret *secret
     return NULL;
 }
 
-static const struct kt_fault *agree(EVP_PKEY *pair, struct kt_span peer_share, struct kt_secret *secret)
+static const struct kt_fault *agree(EVP_PKEY *pair, struct kt_span peer_share, struct kt_shared_secret *secret)
 {
     const struct kt_fault *fault = KT_FAULT(CRYPTO_FAILED);
     EVP_PKEY_CTX *ctx;
@@ -113,7 +113,7 @@ static const struct kt_fault *start(const struct kt_group *group, struct kt_kex 
 }
 
 static const struct kt_fault *respond(const struct kt_group *group, struct kt_span peer_share, uint8_t *share,
-                                      struct kt_secret *secret)
+                                      struct kt_shared_secret *secret)
 {
     const struct kt_fault *fault;
     EVP_PKEY *pair = NULL;
@@ -125,7 +125,7 @@ static const struct kt_fault *respond(const struct kt_group *group, struct kt_sp
     return kt_libcrypto_drained(fault);
 }
 
-static const struct kt_fault *finish(struct kt_kex *kex, struct kt_span peer_share, struct kt_secret *secret)
+static const struct kt_fault *finish(struct kt_kex *kex, struct kt_span peer_share, struct kt_shared_secret *secret)
 {
     return kt_libcrypto_drained(agree(pair_of(kex), peer_share, secret));
 }

@@ -229,19 +229,19 @@ static void release(void *object)
     free(object);
 }
 
-#define AEAD(text, key_bytes, records)                                                                                 \
+#define AEAD(text, key_bytes, explicit_bytes, records)                                                                                \
     {                                                                                                                  \
-        (text), (key_bytes), (records), aead_key_new, aead_rekey, aead_seal, aead_open, release                        \
+        (text), (key_bytes), (explicit_bytes), (records), aead_key_new, aead_rekey, aead_seal, aead_open, release                        \
     }
 
-static const struct kt_aead aead_16 = AEAD("toy-16", 16, GCM_RECORDS);
-static const struct kt_aead aead_32 = AEAD("toy-32", 32, GCM_RECORDS);
-static const struct kt_aead aead_stream = AEAD("toy-stream", 32, UINT64_MAX);
+static const struct kt_aead aead_16 = AEAD("toy-16", 16, 8, GCM_RECORDS);
+static const struct kt_aead aead_32 = AEAD("toy-32", 32, 8, GCM_RECORDS);
+static const struct kt_aead aead_stream = AEAD("toy-stream", 32, 0, UINT64_MAX);
 
 static const struct kt_suite suite_rows[] = {
-    {KT_SUITE_AES_128_GCM_SHA256, &aead_16, &hash_32},
-    {KT_SUITE_AES_256_GCM_SHA384, &aead_32, &hash_48},
-    {KT_SUITE_CHACHA20_POLY1305_SHA256, &aead_stream, &hash_32},
+    {KT_SUITE_AES_128_GCM_SHA256, &aead_16, NULL, &hash_32},
+    {KT_SUITE_AES_256_GCM_SHA384, &aead_32, NULL, &hash_48},
+    {KT_SUITE_CHACHA20_POLY1305_SHA256, &aead_stream, NULL, &hash_32},
 };
 static const struct kt_suite *const suites[] = {&suite_rows[0], &suite_rows[1], &suite_rows[2], NULL};
 
@@ -289,7 +289,7 @@ static uint8_t secret_len(const struct kt_group *group)
 }
 
 static const struct kt_fault *agree(const struct kt_group *group, uint64_t exponent, struct kt_span peer_share,
-                                    struct kt_secret *secret)
+                                    struct kt_shared_secret *secret)
 {
     uint64_t number;
 
@@ -315,7 +315,7 @@ static const struct kt_fault *kex_start(const struct kt_group *group, struct kt_
 }
 
 static const struct kt_fault *kex_respond(const struct kt_group *group, struct kt_span peer_share, uint8_t *share,
-                                          struct kt_secret *secret)
+                                          struct kt_shared_secret *secret)
 {
     uint64_t exponent = next_random() | 1;
 
@@ -326,7 +326,7 @@ static const struct kt_fault *kex_respond(const struct kt_group *group, struct k
     return agree(group, exponent, peer_share, secret);
 }
 
-static const struct kt_fault *kex_finish(struct kt_kex *kex, struct kt_span peer_share, struct kt_secret *secret)
+static const struct kt_fault *kex_finish(struct kt_kex *kex, struct kt_span peer_share, struct kt_shared_secret *secret)
 {
     if (fails_now()) {
         KT_FAIL(CRYPTO_FAILED);

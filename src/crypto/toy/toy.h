@@ -22,6 +22,13 @@ const struct kt_crypto *kt_crypto_toy(void);
 /* What the holder of the certificate's key would sign: KT_TOY_SIGNATURE_LEN bytes, which is also returned. */
 size_t kt_toy_sign(uint16_t scheme, struct kt_span certificate, struct kt_span input, uint8_t *out);
 
+/*
+ * The premaster secret that was encrypted for the certificate; returns KT_PREMASTER_LEN, or 0 when it is not for it, and
+ * `out` is then as it was.
+ */
+enum { KT_TOY_CIPHERTEXT_LEN = KT_PREMASTER_LEN + 16 };
+size_t kt_toy_decrypt(struct kt_span certificate, struct kt_span ciphertext, uint8_t out[KT_PREMASTER_LEN]);
+
 /* Key pairs of this thread follow from the seed; a thread that names none begins with 0. */
 void kt_toy_seed(uint64_t seed);
 
