@@ -9,7 +9,7 @@
 
 enum { PSK_DHE_KE = 1, BINDER_LEN_BYTES = 3 /* of the list and of its one entry */ };
 
-static int64_t wall_now(const struct kt_hs *hs)
+int64_t kt_resume_now(const struct kt_hs *hs)
 {
     const struct kt_env *env = &hs->config->env;
 
@@ -28,11 +28,7 @@ static void digest_span(const struct kt_hash *hash, struct kt_hash_state *state,
     }
 }
 
-/*
- * What a session is bound to beside what the gate compares field by field. Computed when it is used, from the
- * configuration of now (field survey, CVE-2025-68121): whom we demand a certificate of, from whom, and the context.
- */
-static const struct kt_fault *policy_digest(const struct kt_hs *hs, uint8_t out[KT_DIGEST_LEN])
+const struct kt_fault *kt_resume_policy(const struct kt_hs *hs, uint8_t out[KT_DIGEST_LEN])
 {
     const struct kt_config *config = hs->config;
     const struct kt_hash *hash = kt_crypto_sha256(config->crypto);
@@ -87,7 +83,7 @@ static bool offers_suite(const struct kt_config *config, uint16_t id)
     return false;
 }
 
-static bool offers_alpn(const struct kt_config *config, struct kt_span wanted)
+bool kt_resume_offers_alpn(const struct kt_config *config, struct kt_span wanted)
 {
     struct kt_span rest = config->alpn;
     struct kt_span name;
@@ -110,14 +106,14 @@ static const struct kt_fault *client_gate(const struct kt_hs *hs, bool *allowed)
         .version = KT_TLS_1_3,
         .suite = offers_suite(hs->config, session->suite) ? session->suite : 0,
         .server_name = kt_name_span(&hs->server_name),
-        .alpn = offers_alpn(hs->config, alpn) ? alpn : kt_span_of(NULL, 0),
+        .alpn = kt_resume_offers_alpn(hs->config, alpn) ? alpn : kt_span_of(NULL, 0),
         .policy = policy,
         .generation = hs->config->resumption.generation,
         .must_be_authenticated = true,
-        .now = wall_now(hs),
+        .now = kt_resume_now(hs),
     };
 
-    KT_TRY(policy_digest(hs, policy));
+    KT_TRY(kt_resume_policy(hs, policy));
     *allowed = kt_session_gate(session, &facts) == KT_REFUSAL_NONE;
     return NULL;
 }
@@ -151,7 +147,7 @@ static const struct kt_fault *write_identity(struct kt_hs *hs, const struct kt_s
         KT_FAIL(MEMORY_SPENT);
     }
     kt_put_vec(&w, 2, session->ticket);
-    kt_put_u32(&w, disguised_age(session, wall_now(hs)));
+    kt_put_u32(&w, disguised_age(session, kt_resume_now(hs)));
     hello->psk_identities = kt_writer_span(&w);
     kt_put_u8(&w, (uint8_t)hash_len);
     (void)kt_writer_room(&w, hash_len); /* the binder, when the hello is written */
@@ -172,7 +168,7 @@ const struct kt_fault *kt_resume_offer(struct kt_hs *hs)
     }
     work->hello.psk_modes = kt_span_of(modes, sizeof modes);
     work->hello.seen |= KT_EXT_BIT(PSK_KEY_EXCHANGE_MODES);
-    if (work->session == NULL || work->session->data.ticket.len == 0) {
+    if (work->session == NULL || work->session->data.ticket.len == 0 || work->session->data.version < KT_TLS_1_3) {
         return NULL;
     }
     KT_TRY(client_gate(hs, &allowed));
@@ -278,7 +274,7 @@ static enum kt_refusal server_gate(const struct kt_hs *hs, const struct kt_sessi
         .policy = policy,
         .generation = hs->config->resumption.generation,
         .must_be_authenticated = hs->config->client_auth == KT_CLIENT_AUTH_REQUIRE,
-        .now = wall_now(hs),
+        .now = kt_resume_now(hs),
         .claimed_age_ms = disguised - session->age_add,
     };
 
@@ -340,7 +336,7 @@ bool kt_resume_ask(struct kt_hs *hs)
         return false;
     }
     ask.u.resume.session = hs->work->session;
-    ask.u.resume.now = wall_now(hs);
+    ask.u.resume.now = kt_resume_now(hs);
     kt_hs_ask(hs, &ask);
     return true;
 }
@@ -357,7 +353,7 @@ const struct kt_fault *kt_resume_find(struct kt_hs *hs)
     uint8_t policy[KT_DIGEST_LEN];
     struct offer offer;
 
-    KT_TRY(policy_digest(hs, policy));
+    KT_TRY(kt_resume_policy(hs, policy));
     for (uint16_t i = 0; i < KT_PSK_TRIES && next_offer(&identities, &binders, &offer); i++) {
         KT_TRY(try_offer(hs, &offer, policy));
         if (hs->work->session != NULL) {
@@ -370,15 +366,14 @@ const struct kt_fault *kt_resume_find(struct kt_hs *hs)
 
 /* after the handshake */
 
-/* A full handshake begins a lineage. */
-static const struct kt_fault *begin_lineage(struct kt_hs *hs)
+const struct kt_fault *kt_resume_begin_lineage(struct kt_hs *hs)
 {
     const unsigned certificate = KT_PROOF_SIGNATURE | KT_PROOF_CHAIN;
     const struct kt_hash *hash = kt_crypto_sha256(hs->config->crypto);
     struct kt_origin *origin = &hs->origin;
     struct kt_hash_state state;
 
-    *origin = (struct kt_origin){.born = wall_now(hs)};
+    *origin = (struct kt_origin){.born = kt_resume_now(hs)};
     origin->end = origin->born + hs->config->resumption.lineage_seconds;
     origin->authenticated = (hs->proofs & certificate) == certificate;
     origin->has_peer = origin->authenticated && hash != NULL;
@@ -398,16 +393,16 @@ const struct kt_fault *kt_resume_prepare(struct kt_hs *hs)
         return NULL;
     }
     if (!hs->resumed) {
-        KT_TRY(begin_lineage(hs));
+        KT_TRY(kt_resume_begin_lineage(hs));
     }
     kt_transcript_hash(&hs->work->transcript, hash);
     return kt_schedule13_derive(&hs->work->schedule, KT_STAGE_MAIN, KT_SPAN_TEXT("res master"),
                                 kt_span_of(hash, hs->suite->hash->len), &hs->resumption_secret);
 }
 
-static uint32_t capped_seconds(const struct kt_hs *hs, uint32_t wanted)
+uint32_t kt_resume_capped_seconds(const struct kt_hs *hs, uint32_t wanted)
 {
-    int64_t left = hs->origin.end - wall_now(hs);
+    int64_t left = hs->origin.end - kt_resume_now(hs);
     uint32_t most = wanted < KT_SESSION_SECONDS_MAX ? wanted : KT_SESSION_SECONDS_MAX;
 
     if (left <= 0) {
@@ -418,11 +413,10 @@ static uint32_t capped_seconds(const struct kt_hs *hs, uint32_t wanted)
 
 uint32_t kt_resume_ticket_seconds(const struct kt_hs *hs)
 {
-    return capped_seconds(hs, hs->config->resumption.ticket_seconds);
+    return kt_resume_capped_seconds(hs, hs->config->resumption.ticket_seconds);
 }
 
-/* The session that a ticket with this nonce stands for, on either side. */
-static const struct kt_fault *describe(const struct kt_hs *hs, struct kt_span nonce, struct kt_session_data *out)
+const struct kt_fault *kt_resume_describe(const struct kt_hs *hs, struct kt_session_data *out)
 {
     *out = (struct kt_session_data){
         .role = (uint8_t)hs->config->role,
@@ -430,17 +424,24 @@ static const struct kt_fault *describe(const struct kt_hs *hs, struct kt_span no
         .suite = hs->suite->id,
         .origin = hs->origin,
         .generation = hs->config->resumption.generation,
-        .issued = wall_now(hs),
+        .issued = kt_resume_now(hs),
     };
-    out->secret.len = hs->suite->hash->len;
-    kt_hkdf_expand_label(hs->suite->hash, kt_secret_span(&hs->resumption_secret), KT_SPAN_TEXT("resumption"), nonce,
-                         out->secret.b, out->secret.len);
     if (!kt_session_name_set(&out->server_name, kt_name_span(&hs->server_name)) ||
         !kt_session_name_set(&out->alpn, kt_name_span(&hs->alpn))) {
         KT_FAIL(BUFFER_TOO_SMALL);
     }
     KT_TRY(kt_hs_random(hs, out->id, sizeof out->id));
-    return policy_digest(hs, out->policy);
+    return kt_resume_policy(hs, out->policy);
+}
+
+/* The session that a ticket with this nonce stands for, on either side. */
+static const struct kt_fault *describe(const struct kt_hs *hs, struct kt_span nonce, struct kt_session_data *out)
+{
+    KT_TRY(kt_resume_describe(hs, out));
+    out->secret.len = hs->suite->hash->len;
+    kt_hkdf_expand_label(hs->suite->hash, kt_secret_span(&hs->resumption_secret), KT_SPAN_TEXT("resumption"), nonce,
+                         out->secret.b, out->secret.len);
+    return NULL;
 }
 
 static const struct kt_fault *seal_ticket(struct kt_hs *hs, struct kt_span nonce, uint32_t seconds,
@@ -482,21 +483,25 @@ const struct kt_fault *kt_resume_send_ticket(struct kt_hs *hs, uint32_t seconds)
     return NULL;
 }
 
-static void tell_session(const struct kt_hs *hs, struct kt_session *session)
+const struct kt_fault *kt_resume_publish(const struct kt_hs *hs, enum kt_direction direction,
+                                         const struct kt_session_data *data)
 {
-    struct kt_notice notice = {.kind = KT_NOTICE_SESSION, .direction = KT_RECEIVING};
+    struct kt_notice notice = {.kind = KT_NOTICE_SESSION, .direction = direction};
+    struct kt_session *session = NULL;
 
+    KT_TRY(kt_session_new(&hs->config->env, data, &session));
     notice.u.session = session;
     kt_notify(&hs->watch, &notice);
+    kt_session_unref(session);
+    return NULL;
 }
 
 /* A lifetime of 0 means: discard at once (section 4.7.1). Nobody who listens means the same. */
 const struct kt_fault *kt_resume_take_ticket(struct kt_hs *hs, const struct kt_new_session_ticket *ticket)
 {
-    uint32_t seconds = hs->config->resumes ? capped_seconds(hs, ticket->lifetime_seconds) : 0;
+    uint32_t seconds = hs->config->resumes ? kt_resume_capped_seconds(hs, ticket->lifetime_seconds) : 0;
     const struct kt_fault *fault;
     struct kt_session_data data;
-    struct kt_session *session = NULL;
 
     if (seconds == 0 || !kt_watched(&hs->watch)) {
         return NULL;
@@ -506,11 +511,8 @@ const struct kt_fault *kt_resume_take_ticket(struct kt_hs *hs, const struct kt_n
         data.lifetime = seconds;
         data.age_add = ticket->age_add;
         data.ticket = ticket->ticket;
-        fault = kt_session_new(&hs->config->env, &data, &session);
+        fault = kt_resume_publish(hs, KT_RECEIVING, &data);
     }
     kt_wipe(&data, sizeof data);
-    KT_TRY(fault);
-    tell_session(hs, session);
-    kt_session_unref(session);
-    return NULL;
+    return fault;
 }
