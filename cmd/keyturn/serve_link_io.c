@@ -178,6 +178,7 @@ bool kt_link_answer(struct kt_link *link)
     case KT_ASK_CHOOSE_CONFIG:
     case KT_ASK_CHOOSE_CREDENTIAL:
     case KT_ASK_RESUME:
+    case KT_ASK_FETCH_SESSION:
         kt_link_note(link, kt_answer_refuse(link->conn, NULL));
         break;
     }

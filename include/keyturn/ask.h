@@ -23,6 +23,7 @@ enum kt_ask_kind {
     KT_ASK_SIGN,              /* sign the handshake with the credential's key */
     KT_ASK_VERIFY,            /* is this chain the peer we want */
     KT_ASK_RESUME,            /* server, optional: may this session be resumed */
+    KT_ASK_FETCH_SESSION,     /* server, TLS 1.2 and below with session_ids: which session has this id */
     KT_ASK_DECRYPT,           /* server, TLS 1.2 and below with static RSA: the premaster secret */
 };
 
@@ -69,6 +70,13 @@ struct kt_ask {
             int64_t now;                      /* Unix time */
         } resume;
 
+        /* FETCH_SESSION: the client offers to resume a session by its id (RFC 5246 section 7.4.1.2). What is answered
+         * must still pass the gate; RESUME may be asked next. */
+        struct {
+            struct kt_span id; /* `id` of kt_session_facts */
+            int64_t now;       /* Unix time */
+        } fetch;
+
         /*
          * DECRYPT: `ciphertext` with the credential's RSA key, RSAES-PKCS1-v1_5 (RFC 5246 section 7.4.7.1). Whether it
          * was well formed must show in nothing, time included: keyturn compares and replaces what is wrong itself.
@@ -101,6 +109,10 @@ KT_API KT_MUST_USE const struct kt_fault *kt_answer_verified(struct kt_conn *con
 
 /* RESUME: yes, or a full handshake. */
 KT_API KT_MUST_USE const struct kt_fault *kt_answer_resume(struct kt_conn *conn, bool yes);
+
+/* FETCH_SESSION: the session, of which a reference is taken, or NULL for a full handshake. One of another id counts as
+ * NULL. */
+KT_API KT_MUST_USE const struct kt_fault *kt_answer_session(struct kt_conn *conn, struct kt_session *session);
 
 /*
  * DECRYPT: what came out, copied; a right one has 48 bytes. Whatever `len` says, also 0 for "could not be decrypted",

@@ -94,6 +94,15 @@ const struct kt_fault *kt_answer_decrypted(struct kt_conn *conn, const uint8_t p
     return answered(conn);
 }
 
+const struct kt_fault *kt_answer_session(struct kt_conn *conn, struct kt_session *session)
+{
+    if (!asks_for(conn, KT_ASK_FETCH_SESSION)) {
+        KT_FAIL(USAGE_NOTHING_ASKED);
+    }
+    conn->hs.work->answer_session = session == NULL ? NULL : kt_session_ref(session);
+    return answered(conn);
+}
+
 const struct kt_fault *kt_answer_refuse(struct kt_conn *conn, const struct kt_fault *fault)
 {
     if (kt_conn_ask(conn) == NULL) {

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/ct.h"
 #include "base/fail.h"
 #include "registry/limits.h"
 
@@ -376,6 +377,19 @@ static const struct kt_fault *verify(const struct kt_drive *d, const struct kt_a
     return fault == NULL ? kt_answer_verified(d->conn) : kt_answer_refuse(d->conn, fault);
 }
 
+static const struct kt_fault *fetch_session(const struct kt_drive *d, const struct kt_ask *ask)
+{
+    struct kt_session *session = NULL;
+    const struct kt_fault *fault;
+
+    if (d->options.store != NULL) {
+        session = kt_store_find(d->options.store, ask->u.fetch.id, ask->u.fetch.now);
+    }
+    fault = kt_answer_session(d->conn, session);
+    kt_session_unref(session);
+    return fault;
+}
+
 static const struct kt_fault *hand_over(const struct kt_drive *d, const struct kt_ask *ask)
 {
     const struct kt_fault *fault = KT_FAULT(ASK_REFUSED);
@@ -395,6 +409,9 @@ static const struct kt_fault *answer_one(const struct kt_drive *d, const struct 
     }
     if (ask->kind == KT_ASK_DECRYPT) {
         return decrypt(d, ask);
+    }
+    if (ask->kind == KT_ASK_FETCH_SESSION && (d->options.store != NULL || d->options.answer == NULL)) {
+        return fetch_session(d, ask);
     }
     if (ask->kind == KT_ASK_RESUME && (d->options.store != NULL || d->options.answer == NULL)) {
         return kt_answer_resume(d->conn,

@@ -163,7 +163,7 @@ const struct kt_fault *kt_resume_offer(struct kt_hs *hs)
     bool allowed = false;
 
     work->hello.seen &= ~KT_EXT_BIT(PRE_SHARED_KEY);
-    if (!hs->config->resumes) {
+    if (!hs->config->resumes || !kt_config_speaks(hs->config, KT_TLS_1_3)) {
         return NULL;
     }
     work->hello.psk_modes = kt_span_of(modes, sizeof modes);

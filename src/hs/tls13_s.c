@@ -279,7 +279,9 @@ static const struct kt_fault *s13_send_encrypted_extensions(struct kt_hs *hs, co
 static struct kt_id_list scheme_list(struct kt_hs *hs, struct kt_writer *w)
 {
     for (size_t i = 0; i < hs->config->scheme_count; i++) {
-        kt_put_u16(w, hs->config->schemes[i]);
+        if (kt_scheme_is_for(hs->config->schemes[i], KT_TLS_1_3)) {
+            kt_put_u16(w, hs->config->schemes[i]);
+        }
     }
     return (struct kt_id_list){kt_writer_span(w)};
 }

@@ -1,7 +1,7 @@
 /*
  * memory.c - the store of one process: a sharded table of things to remember until a time.
  *
- * An entry says "this key was used" or "what was made until then and has this key is revoked". The lock of a shard is
+ * An entry says "this key was used", "what was made until then and has this key is revoked", or holds a session. The lock of a shard is
  * held for one lookup or insertion, never while anybody works with what was found: answers are values.
  */
 #include <keyturn/store.h>
@@ -22,13 +22,15 @@ enum {
     CAPACITY_MIN = 16,
     CAPACITY_MAX = 1 << 24,
     KEY_MAX = 255,
-    USED = KT_REVOKE_NAME + 1, /* a kind of entry beside those of enum kt_revoke */
+    USED = KT_REVOKE_NAME + 1, /* kinds of entries beside those of enum kt_revoke */
+    KEPT = USED + 1,
 };
 
 struct entry {
     struct entry *next;
     int64_t at;    /* revoked: what was made until then */
     int64_t until; /* nobody has to know any more */
+    struct kt_session *session; /* of what is kept; a reference */
     uint8_t kind;
     uint8_t len;
     uint8_t key[];
@@ -37,6 +39,7 @@ struct entry {
 struct shard {
     pthread_mutex_t lock;
     size_t count;
+    size_t kept; /* of them, sessions */
     size_t sweep; /* the bucket that is swept next */
     struct entry *buckets[BUCKETS];
 };
@@ -45,7 +48,7 @@ struct kt_store {
     bool single_use;
     size_t shard_cap;
     atomic_uint_fast32_t least_generation;
-    atomic_uint_fast64_t admitted, refused_used, refused_revoked, refused_full, entries;
+    atomic_uint_fast64_t admitted, refused_used, refused_revoked, refused_full, kept, entries;
     struct shard shards[SHARDS];
 };
 
@@ -100,6 +103,11 @@ static void drop_expired(struct kt_store *store, struct shard *shard, struct ent
             continue;
         }
         *link = entry->next;
+        if (entry->kind == KEPT) {
+            shard->kept--;
+            atomic_fetch_sub(&store->kept, 1);
+        }
+        kt_session_unref(entry->session);
         free(entry);
         shard->count--;
         atomic_fetch_sub(&store->entries, 1);
@@ -282,6 +290,68 @@ void kt_session_revoke_generation(struct kt_store *store, uint32_t least)
     }
 }
 
+/* So that sessions leave room for what must not be forgotten. */
+static bool keeps_more(const struct kt_store *store, const struct shard *shard)
+{
+    return shard->kept < store->shard_cap / 2;
+}
+
+bool kt_store_keep(struct kt_store *store, struct kt_session *session, int64_t now)
+{
+    struct kt_session_facts facts = kt_session_facts(session);
+    struct mark mark = {KEPT, facts.id};
+    uint64_t hash = hash_of(&mark);
+    struct shard *shard = shard_of(store, hash);
+    struct entry **bucket = bucket_of(shard, hash);
+    bool kept;
+
+    pthread_mutex_lock(&shard->lock);
+    drop_expired(store, shard, bucket, now);
+    kept = find(*bucket, &mark) == NULL && keeps_more(store, shard) &&
+           insert(store, shard, bucket, &mark, now, facts.expires_at);
+    if (kept) {
+        (*bucket)->session = kt_session_ref(session);
+        shard->kept++;
+        atomic_fetch_add(&store->kept, 1);
+    }
+    pthread_mutex_unlock(&shard->lock);
+    return kept;
+}
+
+static struct kt_session *find_kept(struct kt_store *store, struct kt_span id, int64_t now)
+{
+    struct mark mark = {KEPT, id};
+    uint64_t hash = hash_of(&mark);
+    struct shard *shard = shard_of(store, hash);
+    struct kt_session *session = NULL;
+    const struct entry *entry;
+
+    pthread_mutex_lock(&shard->lock);
+    entry = find(*bucket_of(shard, hash), &mark);
+    if (entry != NULL && entry->until > now) {
+        session = kt_session_ref(entry->session);
+    }
+    pthread_mutex_unlock(&shard->lock);
+    return session;
+}
+
+struct kt_session *kt_store_find(struct kt_store *store, struct kt_span id, int64_t now)
+{
+    struct kt_session *session = find_kept(store, id, now);
+    struct kt_session_facts facts;
+
+    if (session == NULL) {
+        return NULL;
+    }
+    facts = kt_session_facts(session);
+    if (any_is_revoked(store, &facts)) {
+        atomic_fetch_add(&store->refused_revoked, 1);
+        kt_session_unref(session);
+        return NULL;
+    }
+    return session;
+}
+
 struct kt_store_counters kt_store_counters(const struct kt_store *store)
 {
     return (struct kt_store_counters){
@@ -289,6 +359,7 @@ struct kt_store_counters kt_store_counters(const struct kt_store *store)
         .refused_used = atomic_load(&store->refused_used),
         .refused_revoked = atomic_load(&store->refused_revoked),
         .refused_full = atomic_load(&store->refused_full),
+        .kept = atomic_load(&store->kept),
         .entries = atomic_load(&store->entries),
     };
 }

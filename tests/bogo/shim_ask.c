@@ -147,6 +147,7 @@ const struct kt_fault *shim_answer(struct shim *shim)
     case KT_ASK_VERIFY:
         return verify(shim, ask);
     case KT_ASK_RESUME: /* not switched on */
+    case KT_ASK_FETCH_SESSION:
     case KT_ASK_NONE:
         break;
     }

@@ -131,6 +131,7 @@ bool loop_answer(struct loop *l, struct kt_conn *conn)
     const struct kt_ask *ask = kt_conn_ask(conn);
     uint8_t signature[KT_TOY_SIGNATURE_LEN];
     uint8_t premaster[KT_PREMASTER_LEN] = {0};
+    struct kt_session *session;
     size_t len;
 
     if (ask == NULL || l->hold_asks) {
@@ -161,6 +162,11 @@ bool loop_answer(struct loop *l, struct kt_conn *conn)
         note(l, role,
              kt_answer_resume(conn,
                               l->store == NULL || kt_store_admit(l->store, ask->u.resume.session, ask->u.resume.now)));
+        return true;
+    case KT_ASK_FETCH_SESSION:
+        session = l->store == NULL ? NULL : kt_store_find(l->store, ask->u.fetch.id, ask->u.fetch.now);
+        note(l, role, kt_answer_session(conn, session));
+        kt_session_unref(session);
         return true;
     case KT_ASK_NONE:
         break;
