@@ -1,6 +1,7 @@
 #include "serve_link_io.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "serve_setup.h"

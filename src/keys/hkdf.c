@@ -9,12 +9,6 @@ enum {
     LABEL_INFO_MAX = 2 + 1 + 255 + 1 + 255,
 };
 
-/* A key that has been hashed once: each HMAC under it starts from copies of these two states. */
-struct hmac_key {
-    const struct kt_hash *hash;
-    struct kt_hash_state inner, outer;
-};
-
 static void start_padded(const struct kt_hash *hash, struct kt_hash_state *state, const uint8_t *key, uint8_t pad)
 {
     uint8_t block[BLOCK_MAX];
@@ -28,7 +22,7 @@ static void start_padded(const struct kt_hash *hash, struct kt_hash_state *state
 }
 
 /* A key longer than a block stands for its hash (RFC 2104 section 2). */
-static void set_key(struct hmac_key *k, const struct kt_hash *hash, struct kt_span key)
+void kt_hmac_key_set(struct kt_hmac_key *k, const struct kt_hash *hash, struct kt_span key)
 {
     uint8_t block[BLOCK_MAX] = {0};
 
@@ -53,7 +47,7 @@ static void add(const struct kt_hash *hash, struct kt_hash_state *state, struct 
 }
 
 /* `state` is a copy of the inner state that has taken the data. */
-static void end_mac(const struct hmac_key *k, struct kt_hash_state *state, uint8_t *out)
+static void end_mac(const struct kt_hmac_key *k, struct kt_hash_state *state, uint8_t *out)
 {
     uint8_t digest[KT_HASH_MAX];
 
@@ -65,15 +59,22 @@ static void end_mac(const struct hmac_key *k, struct kt_hash_state *state, uint8
     kt_wipe(digest, sizeof digest);
 }
 
+void kt_hmac_parts(const struct kt_hmac_key *k, const struct kt_span *parts, size_t count, uint8_t *out)
+{
+    struct kt_hash_state state = k->inner;
+
+    for (size_t i = 0; i < count; i++) {
+        add(k->hash, &state, parts[i]);
+    }
+    end_mac(k, &state, out);
+}
+
 void kt_hmac(const struct kt_hash *hash, struct kt_span key, struct kt_span data, uint8_t *out)
 {
-    struct hmac_key k;
-    struct kt_hash_state state;
+    struct kt_hmac_key k;
 
-    set_key(&k, hash, key);
-    state = k.inner;
-    add(hash, &state, data);
-    end_mac(&k, &state, out);
+    kt_hmac_key_set(&k, hash, key);
+    kt_hmac_parts(&k, &data, 1, out);
     kt_wipe(&k, sizeof k);
 }
 
@@ -85,12 +86,12 @@ void kt_hkdf_extract(const struct kt_hash *hash, struct kt_span salt, struct kt_
 
 void kt_hkdf_expand(const struct kt_hash *hash, struct kt_span prk, struct kt_span info, uint8_t *out, size_t len)
 {
-    struct hmac_key k;
+    struct kt_hmac_key k;
     struct kt_hash_state state;
     uint8_t block[KT_HASH_MAX];
     uint8_t counter = 0;
 
-    set_key(&k, hash, prk);
+    kt_hmac_key_set(&k, hash, prk);
     while (len > 0) {
         size_t n = len < hash->len ? len : hash->len;
 

@@ -8,6 +8,16 @@
 
 /* All outputs are hash->len bytes unless a length is given. Intermediate states are wiped. */
 void kt_hmac(const struct kt_hash *hash, struct kt_span key, struct kt_span data, uint8_t *out);
+/* A key that has been hashed once: each HMAC under it starts from copies of these two states. To be wiped. */
+struct kt_hmac_key {
+    const struct kt_hash *hash;
+    struct kt_hash_state inner, outer;
+};
+
+void kt_hmac_key_set(struct kt_hmac_key *k, const struct kt_hash *hash, struct kt_span key);
+/* Over the parts one behind the other; `out` may be one of them. */
+void kt_hmac_parts(const struct kt_hmac_key *k, const struct kt_span *parts, size_t count, uint8_t *out);
+
 void kt_hkdf_extract(const struct kt_hash *hash, struct kt_span salt, struct kt_span ikm, uint8_t *out);
 /* len at most 255 * hash->len. */
 void kt_hkdf_expand(const struct kt_hash *hash, struct kt_span prk, struct kt_span info, uint8_t *out, size_t len);

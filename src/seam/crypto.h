@@ -151,7 +151,10 @@ struct kt_crypto {
     /* The key of a certificate (DER), which is not kept. CERTIFICATE_UNPARSABLE, CERTIFICATE_KEY_UNSUPPORTED. */
     KT_MUST_USE const struct kt_fault *(*peer_key_new)(struct kt_span certificate, struct kt_peer_key **out);
     enum kt_key_kind (*peer_key_kind)(const struct kt_peer_key *key);
-    /* True when `signature` over `content` is right for this key and scheme; false for anything else. */
+    /*
+     * True when `signature` over `content` is right for this key and scheme; false for anything else. ECDSA is checked
+     * with any curve: that a scheme ties it to one in TLS 1.3 is for kt_scheme_fits_key.
+     */
     KT_MUST_USE bool (*peer_key_verify)(const struct kt_peer_key *key, uint16_t scheme, struct kt_span content,
                                         struct kt_span signature);
     /*
@@ -168,6 +171,8 @@ struct kt_crypto {
      * zeros allowed), or NULL: there is no way to tell in time that a prime is good. It need not be in `groups`.
      */
     const struct kt_group *(*dh_group)(struct kt_span prime, struct kt_span generator);
+    /* The other way: initiator_share_len bytes and one. False for what is no such group. */
+    KT_MUST_USE bool (*dh_numbers)(const struct kt_group *group, uint8_t *prime, uint8_t *generator);
 };
 
 /* libcrypto's, probed and fetched at the first call; NULL when it cannot be used. */

@@ -98,9 +98,9 @@ static const struct kt_fault *verify(struct shim *shim, const struct kt_ask *ask
 static const struct kt_fault *decrypt(struct shim *shim, const struct kt_ask *ask)
 {
     uint8_t premaster[48];
+    const struct kt_fault *fault = kt_pki_decrypt(ask, premaster);
 
-    KT_TRY(kt_pki_decrypt(ask, premaster));
-    return kt_answer_decrypted(shim->conn, premaster, sizeof premaster);
+    return fault != NULL ? fault : kt_answer_decrypted(shim->conn, premaster, sizeof premaster);
 }
 
 /* While a question is open nothing moves, and only its own answer is taken. */

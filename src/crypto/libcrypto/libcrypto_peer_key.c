@@ -113,6 +113,23 @@ enum kt_key_kind kt_libcrypto_peer_key_kind(const struct kt_peer_key *key)
     return key->kind;
 }
 
+const struct kt_fault *kt_libcrypto_peer_key_encrypt(const struct kt_peer_key *key,
+                                                     const uint8_t premaster[KT_PREMASTER_LEN], uint8_t *out,
+                                                     size_t cap, size_t *len)
+{
+    int n;
+
+    if (key->kind != KT_KEY_RSA || (size_t)RSA_size(key->u.rsa) > cap) {
+        KT_FAIL(CERTIFICATE_KEY_UNSUPPORTED);
+    }
+    n = RSA_public_encrypt(KT_PREMASTER_LEN, premaster, out, key->u.rsa, RSA_PKCS1_PADDING);
+    if (n <= 0) {
+        return kt_libcrypto_drained(KT_FAULT(CRYPTO_FAILED));
+    }
+    *len = (size_t)n;
+    return kt_libcrypto_drained(NULL);
+}
+
 static void drop(struct kt_peer_key *key)
 {
     switch (key->kind) {

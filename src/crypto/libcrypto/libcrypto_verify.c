@@ -5,6 +5,7 @@
 #include <limits.h>
 
 #include <openssl/ecdsa.h>
+#include <openssl/md5.h>
 #include <openssl/objects.h>
 #include <openssl/sha.h>
 
@@ -20,26 +21,43 @@ static struct {
     [KT_DIGEST_SHA256] = {"SHA2-256", NID_sha256, SHA256_DIGEST_LENGTH, NULL},
     [KT_DIGEST_SHA384] = {"SHA2-384", NID_sha384, SHA384_DIGEST_LENGTH, NULL},
     [KT_DIGEST_SHA512] = {"SHA2-512", NID_sha512, SHA512_DIGEST_LENGTH, NULL},
+    [KT_DIGEST_SHA1] = {"SHA1", NID_sha1, SHA_DIGEST_LENGTH, NULL},
+    [KT_DIGEST_MD5_SHA1] = {"MD5-SHA1", NID_md5_sha1, MD5_DIGEST_LENGTH + SHA_DIGEST_LENGTH, NULL},
 };
+
+static const struct kt_hash *hash_of(uint8_t digest)
+{
+    switch ((enum kt_digest)digest) {
+    case KT_DIGEST_SHA256:
+        return &kt_libcrypto_sha256;
+    case KT_DIGEST_SHA384:
+        return &kt_libcrypto_sha384;
+    case KT_DIGEST_SHA512:
+        return &kt_libcrypto_sha512;
+    case KT_DIGEST_SHA1:
+        return &kt_libcrypto_sha1;
+    case KT_DIGEST_MD5_SHA1:
+        return &kt_libcrypto_md5_sha1;
+    case KT_DIGEST_NONE:
+    case KT_DIGEST_MD5:
+    case KT_DIGEST_COUNT:
+        break;
+    }
+    return NULL;
+}
 
 static void digest_of(uint8_t digest, struct kt_span content, uint8_t out[KT_HASH_MAX])
 {
-    SHA512_CTX wide;
-    SHA256_CTX narrow;
+    const struct kt_hash *hash = hash_of(digest);
+    struct kt_hash_state state;
 
-    if (digest == KT_DIGEST_SHA256) {
-        (void)SHA256_Init(&narrow);
-        (void)SHA256_Update(&narrow, content.p, content.len);
-        (void)SHA256_Final(out, &narrow);
-        return;
-    }
-    (void)(digest == KT_DIGEST_SHA384 ? SHA384_Init(&wide) : SHA512_Init(&wide));
-    (void)SHA512_Update(&wide, content.p, content.len);
-    (void)SHA512_Final(out, &wide);
+    hash->init(&state);
+    hash->update(&state, content.p, content.len);
+    hash->final(&state, out);
 }
 
-/* The numbers of the three RSASSA-PKCS1-v1_5 schemes still are a hash and, below it, 1 for RSA (RFC
- * 5246 7.4.1.4.1). */
+/* The numbers of the RSASSA-PKCS1-v1_5 schemes, ours for MD5 and SHA-1 included, still are a hash and, below it, 1 for
+ * RSA (RFC 5246 7.4.1.4.1). */
 static bool is_pkcs1(uint16_t scheme)
 {
     return (scheme & 0xff) == 1;
@@ -119,7 +137,8 @@ bool kt_libcrypto_peer_key_verify(const struct kt_peer_key *key, uint16_t scheme
     const struct kt_scheme_facts *facts = kt_scheme_facts(scheme);
     bool right;
 
-    if (facts == NULL || facts->key != key->kind || signature.len == 0 || signature.len > INT_MAX) {
+    if (facts == NULL || !kt_scheme_fits_key(facts, key->kind, KT_TLS_1_2) || signature.len == 0 ||
+        signature.len > INT_MAX) {
         return false;
     }
     right = verify(key, facts, content, signature);
@@ -152,9 +171,9 @@ bool kt_libcrypto_verify_probe(const struct kt_scheme_facts *scheme)
     case KT_KEY_P256:
         return can_digest(scheme->digest) && kt_libcrypto_curve(KT_GROUP_SECP256R1) != NULL;
     case KT_KEY_P384:
-        return kt_libcrypto_curve(KT_GROUP_SECP384R1) != NULL;
+        return kt_libcrypto_curve(KT_GROUP_SECP384R1) != NULL && can_digest(scheme->digest);
     case KT_KEY_P521:
-        return kt_libcrypto_curve(KT_GROUP_SECP521R1) != NULL;
+        return kt_libcrypto_curve(KT_GROUP_SECP521R1) != NULL && can_digest(scheme->digest);
     case KT_KEY_ED25519:
         return can_ed25519();
     case KT_KEY_NONE:
