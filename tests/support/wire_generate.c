@@ -207,6 +207,7 @@ static void fill_extensions(struct generator *g, struct kt_client_hello *out)
     out->alpn = HAS(ALPN) ? any_entries(g, 1, 1, 3) : out->alpn;
     out->record_size_limit = HAS(RECORD_SIZE_LIMIT) ? (uint16_t)between(g, 64, 65535) : 0;
     out->session_ticket = HAS(SESSION_TICKET) ? any_bytes(g, 0, 20) : out->session_ticket;
+    out->renegotiation_info = HAS(RENEGOTIATION_INFO) ? any_bytes(g, 0, 12) : out->renegotiation_info;
     out->versions = HAS(SUPPORTED_VERSIONS) ? any_ids(g, 6) : out->versions;
     out->cookie = HAS(COOKIE) ? any_bytes(g, 1, 40) : out->cookie;
     out->psk_modes = HAS(PSK_KEY_EXCHANGE_MODES) ? any_bytes(g, 1, 3) : out->psk_modes;
@@ -247,7 +248,7 @@ static void any_server_hello(struct generator *g, bool retry, struct kt_server_h
     out->suite = any_u16(g);
     out->compression = (uint8_t)next(g);
     if (!retry && generate_number(g, 4) == 0) {
-        return; /* TLS 1.2 */
+        return; /* TLS 1.2, of which the extensions are looked at in a second step */
     }
     out->seen = KT_EXT_BIT(SUPPORTED_VERSIONS) | extra;
     out->version = any_u16(g);
@@ -257,6 +258,25 @@ static void any_server_hello(struct generator *g, bool retry, struct kt_server_h
     }
     out->cookie = (out->seen & KT_EXT_BIT(COOKIE)) != 0 ? any_bytes(g, 1, 40) : out->cookie;
     out->psk_index = (out->seen & KT_EXT_BIT(PRE_SHARED_KEY)) != 0 ? any_u16(g) : 0;
+}
+
+static void any_server_hello12(struct generator *g, struct kt_server_hello *out)
+{
+    uint32_t one_limit = toss(g) ? KT_EXT_BIT(MAX_FRAGMENT_LENGTH) : KT_EXT_BIT(RECORD_SIZE_LIMIT);
+
+    out->legacy_version = any_u16(g);
+    out->random = any_bytes(g, 32, 32);
+    out->session_id = any_bytes(g, 0, 32);
+    out->suite = any_u16(g);
+    out->compression = (uint8_t)next(g);
+    out->seen = (uint32_t)next(g) & allowed_in(IN_SH12) & ~one_limit;
+#define HAS(name) ((out->seen & KT_EXT_BIT(name)) != 0)
+    out->max_fragment_length = HAS(MAX_FRAGMENT_LENGTH) ? (uint8_t)between(g, 1, 4) : 0;
+    out->record_size_limit = HAS(RECORD_SIZE_LIMIT) ? (uint16_t)between(g, 64, 65535) : 0;
+    out->alpn = HAS(ALPN) ? any_bytes(g, 1, 20) : out->alpn;
+    out->sct_list = HAS(SCT) ? any_entries(g, 2, 1, 3) : out->sct_list;
+    out->renegotiation_info = HAS(RENEGOTIATION_INFO) ? any_bytes(g, 0, 24) : out->renegotiation_info;
+#undef HAS
 }
 
 static void any_encrypted_extensions(struct generator *g, struct kt_encrypted_extensions *out)
@@ -329,6 +349,77 @@ static void any_new_session_ticket(struct generator *g, struct kt_new_session_ti
     }
 }
 
+static void any_server_key_exchange(struct generator *g, enum wire_kind kind, struct kt_server_key_exchange *out)
+{
+    struct kt_writer w;
+
+    if (wire_kx(kind) == KT_KX_ECDHE) {
+        out->group = any_u16(g);
+        out->point = any_bytes(g, 1, 70);
+    } else {
+        out->p = any_bytes(g, 1, 40);
+        out->g = any_bytes(g, 1, 2);
+        out->share = any_bytes(g, 1, 40);
+    }
+    w = begin_list(g);
+    kt_server_params_encode(&w, wire_kx(kind), out);
+    out->params = end_list(g, &w);
+    out->scheme = wire_version(kind) >= KT_TLS_1_2 ? any_u16(g) : 0;
+    out->signature = any_bytes(g, 0, 80);
+}
+
+static void any_certificate_request12(struct generator *g, enum wire_kind kind, struct kt_certificate_request12 *out)
+{
+    out->types = any_bytes(g, 1, 4);
+    if (wire_version(kind) >= KT_TLS_1_2) {
+        out->schemes = any_ids(g, 10);
+    }
+    out->authorities = any_entries(g, 2, 0, 3);
+}
+
+/* Messages of TLS 1.2 and below. */
+static void generate_message12(struct generator *g, enum wire_kind kind, union wire_message *out)
+{
+    switch ((unsigned)kind) {
+    case WIRE_SERVER_HELLO12:
+        any_server_hello12(g, &out->server_hello);
+        return;
+    case WIRE_CERTIFICATE12:
+        any_certificate(g, &out->certificate);
+        out->certificate.context = out->certificate.ocsp_response = out->certificate.sct_list = kt_span_of(NULL, 0);
+        return;
+    case WIRE_CERTIFICATE_STATUS:
+        out->certificate_status.ocsp_response = any_bytes(g, 1, 40);
+        return;
+    case WIRE_SERVER_KEY_EXCHANGE:
+    case WIRE_SERVER_KEY_EXCHANGE_DHE:
+    case WIRE_SERVER_KEY_EXCHANGE11:
+        any_server_key_exchange(g, kind, &out->server_key_exchange);
+        return;
+    case WIRE_CERTIFICATE_REQUEST12:
+    case WIRE_CERTIFICATE_REQUEST11:
+        any_certificate_request12(g, kind, &out->certificate_request12);
+        return;
+    case WIRE_CLIENT_KEY_EXCHANGE:
+    case WIRE_CLIENT_KEY_EXCHANGE_RSA:
+        out->client_key_exchange.value = any_bytes(g, 1, 80);
+        return;
+    case WIRE_CERTIFICATE_VERIFY12:
+        out->certificate_verify.scheme = any_u16(g);
+        out->certificate_verify.signature = any_bytes(g, 0, 80);
+        return;
+    case WIRE_CERTIFICATE_VERIFY11:
+        out->certificate_verify.signature = any_bytes(g, 0, 80);
+        return;
+    case WIRE_NEW_SESSION_TICKET12:
+        out->new_session_ticket12.lifetime_hint = (uint32_t)next(g);
+        out->new_session_ticket12.ticket = any_bytes(g, 0, 60);
+        return;
+    default:
+        abort();
+    }
+}
+
 void generate_message(struct generator *g, enum wire_kind kind, bool canonical, union wire_message *out)
 {
     memset(out, 0, sizeof *out);
@@ -359,8 +450,21 @@ void generate_message(struct generator *g, enum wire_kind kind, bool canonical, 
     case WIRE_KEY_UPDATE:
         out->key_update.requested = toss(g);
         return;
+    case WIRE_SERVER_HELLO12:
+    case WIRE_CERTIFICATE12:
+    case WIRE_CERTIFICATE_STATUS:
+    case WIRE_SERVER_KEY_EXCHANGE:
+    case WIRE_SERVER_KEY_EXCHANGE_DHE:
+    case WIRE_SERVER_KEY_EXCHANGE11:
+    case WIRE_CERTIFICATE_REQUEST12:
+    case WIRE_CERTIFICATE_REQUEST11:
+    case WIRE_CLIENT_KEY_EXCHANGE:
+    case WIRE_CLIENT_KEY_EXCHANGE_RSA:
+    case WIRE_CERTIFICATE_VERIFY12:
+    case WIRE_CERTIFICATE_VERIFY11:
+    case WIRE_NEW_SESSION_TICKET12:
     case WIRE_KINDS:
         break;
     }
-    abort();
+    generate_message12(g, kind, out);
 }

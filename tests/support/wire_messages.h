@@ -5,11 +5,13 @@
 #ifndef KT_TEST_WIRE_MESSAGES_H
 #define KT_TEST_WIRE_MESSAGES_H
 
-#include "wire/messages.h"
+#include "wire/messages12.h"
 
+/* Those with extensions come first; 11: the form of TLS 1.1 and 1.0. */
 enum wire_kind {
     WIRE_CLIENT_HELLO,
     WIRE_SERVER_HELLO,
+    WIRE_SERVER_HELLO12,
     WIRE_RETRY,
     WIRE_ENCRYPTED_EXTENSIONS,
     WIRE_CERTIFICATE_REQUEST,
@@ -17,6 +19,18 @@ enum wire_kind {
     WIRE_NEW_SESSION_TICKET,
     WIRE_CERTIFICATE_VERIFY,
     WIRE_KEY_UPDATE,
+    WIRE_CERTIFICATE12,
+    WIRE_CERTIFICATE_STATUS,
+    WIRE_SERVER_KEY_EXCHANGE, /* ECDHE */
+    WIRE_SERVER_KEY_EXCHANGE_DHE,
+    WIRE_SERVER_KEY_EXCHANGE11, /* DHE of TLS 1.1 */
+    WIRE_CERTIFICATE_REQUEST12,
+    WIRE_CERTIFICATE_REQUEST11,
+    WIRE_CLIENT_KEY_EXCHANGE, /* ECDHE */
+    WIRE_CLIENT_KEY_EXCHANGE_RSA,
+    WIRE_CERTIFICATE_VERIFY12,
+    WIRE_CERTIFICATE_VERIFY11,
+    WIRE_NEW_SESSION_TICKET12,
     WIRE_KINDS
 };
 
@@ -29,7 +43,16 @@ union wire_message {
     struct kt_new_session_ticket new_session_ticket;
     struct kt_certificate_verify certificate_verify;
     struct kt_key_update key_update;
+    struct kt_certificate_status certificate_status;
+    struct kt_server_key_exchange server_key_exchange;
+    struct kt_certificate_request12 certificate_request12;
+    struct kt_client_key_exchange client_key_exchange;
+    struct kt_new_session_ticket12 new_session_ticket12;
 };
+
+/* What the codecs of TLS 1.2 and below are told for that kind. */
+enum kt_kx wire_kx(enum wire_kind kind);
+uint16_t wire_version(enum wire_kind kind);
 
 const char *wire_name(enum wire_kind kind);
 uint8_t wire_type(enum wire_kind kind);

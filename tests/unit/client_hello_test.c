@@ -87,6 +87,33 @@ static void a_hello_of_tls_12_with_its_extensions_is_understood(void **state)
                                      KT_EXT_BIT(RENEGOTIATION_INFO));
     assert_int_equal(hello.compression.len, 2);
     assert_int_equal(hello.versions.wire.len, 0);
+    assert_true(hello.has_renegotiation_scsv && !hello.has_fallback_scsv && hello.point_uncompressed);
+    assert_int_equal(hello.renegotiation_info.len, 0);
+}
+
+static void signals_of_tls12_are_found(void **state)
+{
+    struct kt_client_hello hello;
+
+    (void)state;
+    expect_success(DECODE("\3\3" RANDOM "\0"
+                          "\0\4\xc0\x2f\x56\0"
+                          "\1\0"
+                          "\0\22"
+                          "\0\13\0\3\2\1\2"
+                          "\0\26\0\0"
+                          "\xff\1\0\3\2xy",
+                          &hello));
+    assert_true(!hello.has_renegotiation_scsv && hello.has_fallback_scsv);
+    assert_false(hello.point_uncompressed);
+    assert_true(kt_span_same(hello.renegotiation_info, KT_SPAN_TEXT("xy")));
+    assert_int_equal(hello.seen,
+                     KT_EXT_BIT(EC_POINT_FORMATS) | KT_EXT_BIT(ENCRYPT_THEN_MAC) | KT_EXT_BIT(RENEGOTIATION_INFO));
+    expect_success(DECODE("\3\3" RANDOM "\0"
+                          "\0\2\xc0\x2f"
+                          "\1\0",
+                          &hello));
+    assert_true(hello.point_uncompressed && !hello.has_renegotiation_scsv && !hello.has_fallback_scsv);
 }
 
 static void the_fixed_part_has_one_form(void **state)
@@ -276,6 +303,7 @@ static void reserved_values_stand_around_the_extensions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(signals_of_tls12_are_found),
         cmocka_unit_test(every_field_is_found),
         cmocka_unit_test(a_hello_of_tls_12_may_have_no_extensions),
         cmocka_unit_test(a_hello_of_tls_12_with_its_extensions_is_understood),

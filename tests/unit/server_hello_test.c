@@ -84,6 +84,55 @@ static void a_hello_of_tls_12_is_not_judged(void **state)
     assert_int_equal(hello.suite, 0xc02f);
 }
 
+#define TLS12(extensions) KT_SPAN_TEXT("\3\3" RANDOM "\0\xc0\x2f\0" extensions)
+
+static const struct kt_fault *decode12(struct kt_span body, uint32_t offered, struct kt_server_hello *hello)
+{
+    expect_success(kt_server_hello_decode(body, offered, hello));
+    assert_int_equal(hello->version, 0);
+    return kt_server_hello12_extensions(hello, offered);
+}
+
+static void a_hello_of_tls_12_is_judged_when_that_is_the_version(void **state)
+{
+    struct kt_server_hello hello;
+
+    (void)state;
+    expect_success(decode12(TLS12("\0\44"
+                                  "\0\0\0\0"
+                                  "\0\5\0\0"
+                                  "\0\20\0\5\0\3\2h2"
+                                  "\0\22\0\5\0\3\0\1t"
+                                  "\0\27\0\0"
+                                  "\0\34\0\2\1\0"),
+                            UINT32_MAX, &hello));
+    assert_int_equal(hello.seen, KT_EXT_BIT(SERVER_NAME) | KT_EXT_BIT(STATUS_REQUEST) | KT_EXT_BIT(ALPN) |
+                                     KT_EXT_BIT(SCT) | KT_EXT_BIT(EXTENDED_MAIN_SECRET) |
+                                     KT_EXT_BIT(RECORD_SIZE_LIMIT));
+    assert_true(kt_span_same(hello.alpn, KT_SPAN_TEXT("h2")));
+    assert_true(kt_span_same(hello.sct_list, KT_SPAN_TEXT("\0\1t")));
+    assert_int_equal(hello.record_size_limit, 256);
+    expect_success(decode12(TLS12("\0\12\0\1\0\1\2\xff\1\0\1\0"), UINT32_MAX, &hello));
+    assert_int_equal(hello.max_fragment_length, 2);
+    assert_int_equal(hello.seen, KT_EXT_BIT(MAX_FRAGMENT_LENGTH) | KT_EXT_BIT(RENEGOTIATION_INFO));
+    expect_success(decode12(TLS12(""), 0, &hello));
+    assert_int_equal(hello.seen, 0);
+}
+
+static void what_tls_12_may_not_answer_is_refused(void **state)
+{
+    struct kt_server_hello hello;
+
+    (void)state;
+    expect_fault(decode12(TLS12("\0\4\0\27\0\0"), 0, &hello), EXTENSION_NOT_OFFERED, UNSUPPORTED_EXTENSION);
+    expect_fault(decode12(TLS12("\0\10\0\27\0\0\0\27\0\0"), UINT32_MAX, &hello), EXTENSION_DUPLICATE,
+                 ILLEGAL_PARAMETER);
+    expect_fault(decode12(TLS12("\0\10\0\12\0\4\0\2\0\27"), UINT32_MAX, &hello), EXTENSION_NOT_ALLOWED,
+                 ILLEGAL_PARAMETER);
+    expect_fault(decode12(TLS12("\0\13\0\1\0\1\2\0\34\0\2\1\0"), UINT32_MAX, &hello), EXTENSION_NOT_ALLOWED,
+                 ILLEGAL_PARAMETER); /* both ways to say how long records may be */
+}
+
 static void a_retry_is_always_of_tls_13(void **state)
 {
     struct kt_server_hello hello;
@@ -153,6 +202,8 @@ static void a_retry_is_written_with_its_random(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_hello_of_tls_12_is_judged_when_that_is_the_version),
+        cmocka_unit_test(what_tls_12_may_not_answer_is_refused),
         cmocka_unit_test(every_field_is_found),
         cmocka_unit_test(a_retry_is_known_by_its_random),
         cmocka_unit_test(a_cookie_needs_no_offer_but_a_retry),

@@ -78,7 +78,7 @@ static void truncations_are_refused(enum wire_kind kind)
 
             if (accepted) {
                 assert_true((kind == WIRE_CLIENT_HELLO && !out.client_hello.has_extensions) ||
-                            (kind == WIRE_SERVER_HELLO && out.server_hello.seen == 0));
+                            ((kind == WIRE_SERVER_HELLO || kind == WIRE_SERVER_HELLO12) && out.server_hello.seen == 0));
             }
             free(copy);
         }
@@ -174,11 +174,12 @@ static void answers_need_an_offer(enum wire_kind kind)
 
     for (uint64_t seed = 1; seed <= SEEDS_MUTATED; seed++) {
         struct kt_span body = generate_body(kind, seed, false, &message);
-        bool judged = (wire_home(kind) & (IN_SH | IN_HRR | IN_EE | IN_CT)) != 0;
+        bool judged = (wire_home(kind) & (IN_SH | IN_SH12 | IN_HRR | IN_EE | IN_CT)) != 0;
 
         for (unsigned ext = 0; ext < KT_EXT_COUNT; ext++) {
             uint32_t bit = UINT32_C(1) << ext;
-            bool there = (kind == WIRE_SERVER_HELLO && (message.server_hello.seen & bit) != 0) ||
+            bool there = ((kind == WIRE_SERVER_HELLO || kind == WIRE_SERVER_HELLO12) &&
+                          (message.server_hello.seen & bit) != 0) ||
                          (kind == WIRE_RETRY && (message.server_hello.seen & bit) != 0 && ext != KT_EXT_COOKIE) ||
                          (kind == WIRE_ENCRYPTED_EXTENSIONS && (message.encrypted_extensions.seen & bit) != 0) ||
                          (kind == WIRE_CERTIFICATE && ext == KT_EXT_STATUS_REQUEST &&

@@ -1,0 +1,9 @@
+#include "support/wire_messages.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    wire_fuzz(WIRE_CERTIFICATE12, data, size);
+    return 0;
+}
