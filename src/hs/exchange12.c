@@ -42,23 +42,39 @@ static const struct kt_fault *make_share(struct kt_hs *hs, const struct kt_group
     return NULL;
 }
 
+/* A prime and its generator, of one byte, are written out: TLS 1.2 has no name for them. */
+static const struct kt_fault *find_numbers(struct kt_hs *hs, const struct kt_group *group)
+{
+    struct kt_server_key_exchange *exchange = &hs->work->v12->exchange;
+    size_t len = group->initiator_share_len;
+    uint8_t *room = kt_arena_take(&hs->arena, len + 1);
+
+    if (room == NULL) {
+        KT_FAIL(MEMORY_SPENT);
+    }
+    if (!hs->config->crypto->dh_numbers(group, room, room + len)) {
+        KT_FAIL(CRYPTO_FAILED);
+    }
+    exchange->p = kt_span_of(room, len);
+    exchange->g = kt_span_of(room + len, 1);
+    return NULL;
+}
+
 static const struct kt_fault *write_params(struct kt_hs *hs, const struct kt_group *group)
 {
     struct kt_work12 *work = hs->work->v12;
-    size_t cap = 64 + work->share.len + group->prime.len + group->generator.len;
+    size_t cap = 64 + 2 * work->share.len;
     uint8_t *room = kt_arena_take(&hs->arena, cap);
     struct kt_writer w = kt_writer_over(room, cap);
 
     if (room == NULL) {
         KT_FAIL(MEMORY_SPENT);
     }
-    work->exchange = (struct kt_server_key_exchange){
-        .group = group->id,
-        .point = work->share,
-        .p = group->prime,
-        .g = group->generator,
-        .share = work->share,
-    };
+    work->exchange =
+        (struct kt_server_key_exchange){.group = group->id, .point = work->share, .share = work->share};
+    if (kx_of(hs) == KT_KX_DHE) {
+        KT_TRY(find_numbers(hs, group));
+    }
     kt_server_params_encode(&w, kx_of(hs), &work->exchange);
     work->exchange.params = kt_writer_span(&w);
     return NULL;

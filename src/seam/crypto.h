@@ -134,8 +134,6 @@ struct kt_group {
     KT_MUST_USE const struct kt_fault *(*finish)(struct kt_kex *kex, struct kt_span peer_share,
                                                  struct kt_shared_secret *secret);
     void (*release)(void *kex); /* accepts NULL */
-    /* Of a group of a prime, as ServerKeyExchange of TLS 1.2 names it; empty for curves. */
-    struct kt_span prime, generator;
 };
 
 /* The public key of a peer's certificate. */

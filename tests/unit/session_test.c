@@ -91,7 +91,7 @@ static void cve_2026_5507_nothing_of_a_blob_is_trusted(void **user)
         }
         free(exact);
     }
-    bytes[0] = 2;
+    bytes[0] = 1; /* an older form */
     expect_fault(kt_session_import(&t.env, kt_span_of(bytes, len), &session), SESSION_MALFORMED, INTERNAL_ERROR);
     assert_null(session);
 }
@@ -121,6 +121,17 @@ static void no_secret(struct kt_session_data *data)
 static void long_secret(struct kt_session_data *data)
 {
     data->secret.len = KT_HASH_MAX + 1;
+}
+
+/* TLS 1.3 has neither: such a session would slip through the gate's own rule for them. */
+static void extended_in_13(struct kt_session_data *data)
+{
+    data->extended_secret = true;
+}
+
+static void by_id_in_13(struct kt_session_data *data)
+{
+    data->by_id = true;
 }
 
 static void nobody_authenticated(struct kt_session_data *data)
@@ -159,6 +170,8 @@ static void impossible_values_are_refused(void **user)
     refused_after(endless_lineage);
     refused_after(endless_ticket);
     refused_after(negative_time);
+    refused_after(extended_in_13);
+    refused_after(by_id_in_13);
 }
 
 static void export_needs_room(void **user)
@@ -175,7 +188,7 @@ static void export_needs_room(void **user)
     len = kt_session_export(session, bytes, 10);
     assert_int_equal(bytes[0], 0xee);
     assert_int_equal(kt_session_export(session, bytes, len), len);
-    assert_int_equal(bytes[0], 1);
+    assert_int_equal(bytes[0], 2);
     kt_session_unref(session);
     t.alloc_fail = t.allocs + 1;
     expect_fault(kt_session_import(&t.env, kt_span_of(bytes, len), &session), MEMORY_SPENT, INTERNAL_ERROR);
@@ -289,6 +302,37 @@ static void the_gate_names_what_differs(void **user)
     expect_refusal(must_be_authenticated, false, NONE);
 }
 
+static void what_is_encoded_of_tls12_decodes_to_the_same(void **user)
+{
+    struct kt_session_data data = sample();
+    struct kt_session_data back;
+    uint8_t bytes[512];
+
+    (void)user;
+    data.version = 0x0303;
+    for (unsigned kinds = 0; kinds < 4; kinds++) {
+        data.extended_secret = (kinds & 1) != 0;
+        data.by_id = (kinds & 2) != 0;
+        assert_null(kt_session_decode(kt_span_of(bytes, encode(&data, bytes, sizeof bytes)), &back));
+        assert_int_equal(back.extended_secret, data.extended_secret);
+        assert_int_equal(back.by_id, data.by_id);
+    }
+}
+
+/* The triple handshake: a secret that two connections may share proves nothing about the certificates (RFC 7627). */
+static void cve_2014_1295_a_secret_that_is_not_bound_to_its_handshake_does_not_pass(void **user)
+{
+    struct kt_session_data data = sample();
+
+    (void)user;
+    expect_refusal(unbound, false, NONE);
+    data.version = 0x0303;
+    expect_refusal(unbound, false, UNBOUND);
+    expect_refusal(unbound, true, NONE);
+    data.extended_secret = true;
+    expect_refusal(unbound, false, NONE);
+}
+
 /* CVE-2026-42010: a name ends where it ends, not at a NUL. */
 static void cve_2026_42010_names_are_counted_bytes(void **user)
 {
@@ -304,6 +348,8 @@ int main(void)
         cmocka_unit_test(what_is_encoded_decodes_to_the_same),
         cmocka_unit_test(the_longest_session_fits),
         cmocka_unit_test(cve_2026_5507_nothing_of_a_blob_is_trusted),
+        cmocka_unit_test(what_is_encoded_of_tls12_decodes_to_the_same),
+        cmocka_unit_test(cve_2014_1295_a_secret_that_is_not_bound_to_its_handshake_does_not_pass),
         cmocka_unit_test(impossible_values_are_refused),
         cmocka_unit_test(export_needs_room),
         cmocka_unit_test(a_sealed_session_opens_under_its_ring_only),
