@@ -11,7 +11,7 @@
 #include "report.h"
 
 enum {
-    OPTION_COUNT = 48,  /* common and own ones together */
+    OPTION_COUNT = 64,  /* common and own ones together */
     OPTION_FIRST = 256, /* `val` of the first one for getopt: above all characters */
     OPTION_ITEM = 64,   /* longest name in a list */
     PASSWORD_MAX = 1024,
@@ -92,23 +92,44 @@ static bool next_item(const char **list, struct kt_span *item)
     return true;
 }
 
-static const char *set_ids(const char *list, const char *what, uint16_t (*named)(const char *name),
-                           struct kt_option_ids *out)
+/* What a kind of names is called, and what they stand for. */
+struct names {
+    const char *what;
+    uint16_t (*named)(const char *name);
+    const char *(*refusal)(const char *name);
+};
+
+static const char *set_id(struct kt_span item, const struct names *names, uint16_t *out)
+{
+    int len = (int)(item.len < OPTION_ITEM - 4 ? item.len : OPTION_ITEM - 4);
+    char name[OPTION_ITEM] = "";
+    const char *reason;
+
+    if (item.len < sizeof name) {
+        memcpy(name, item.p, item.len);
+    }
+    *out = names->named(name);
+    if (*out != 0) {
+        return NULL;
+    }
+    reason = names->refusal(name);
+    if (reason != NULL) {
+        return complaint("%s \"%.*s\": %s", names->what, len, (const char *)item.p, reason);
+    }
+    return complaint("no %s is called \"%.*s\"", names->what, len, (const char *)item.p);
+}
+
+static const char *set_ids(const char *list, const struct names *names, struct kt_option_ids *out)
 {
     struct kt_span item;
 
     out->n = 0;
     while (next_item(&list, &item)) {
-        char name[OPTION_ITEM] = "";
         uint16_t id;
+        const char *wrong = set_id(item, names, &id);
 
-        if (item.len < sizeof name) {
-            memcpy(name, item.p, item.len);
-        }
-        id = named(name);
-        if (id == 0) {
-            return complaint("no %s is called \"%.*s\"", what, (int)(item.len < 60 ? item.len : 60),
-                             (const char *)item.p);
+        if (wrong != NULL) {
+            return wrong;
         }
         if (out->n == KT_OPTION_LIST) {
             return complaint("more than %d names", KT_OPTION_LIST);
@@ -120,17 +141,40 @@ static const char *set_ids(const char *list, const char *what, uint16_t (*named)
 
 static const char *set_suites(void *target, const char *value)
 {
-    return set_ids(value, "cipher suite", kt_suite_named, &((struct kt_options *)target)->suites);
+    static const struct names suites = {"cipher suite", kt_suite_named, kt_suite_refusal};
+
+    return set_ids(value, &suites, &((struct kt_options *)target)->suites);
 }
 
 static const char *set_groups(void *target, const char *value)
 {
-    return set_ids(value, "group", kt_group_named, &((struct kt_options *)target)->groups);
+    static const struct names groups = {"group", kt_group_named, kt_group_refusal};
+
+    return set_ids(value, &groups, &((struct kt_options *)target)->groups);
 }
 
 static const char *set_schemes(void *target, const char *value)
 {
-    return set_ids(value, "signature scheme", kt_scheme_named, &((struct kt_options *)target)->schemes);
+    static const struct names schemes = {"signature scheme", kt_scheme_named, kt_scheme_refusal};
+
+    return set_ids(value, &schemes, &((struct kt_options *)target)->schemes);
+}
+
+static const struct names versions = {"version", kt_version_named, kt_version_refusal};
+
+static struct kt_span word(const char *text)
+{
+    return (struct kt_span){(const uint8_t *)text, strlen(text)};
+}
+
+static const char *set_min_version(void *target, const char *value)
+{
+    return set_id(word(value), &versions, &((struct kt_options *)target)->min_version);
+}
+
+static const char *set_max_version(void *target, const char *value)
+{
+    return set_id(word(value), &versions, &((struct kt_options *)target)->max_version);
 }
 
 static const char *set_alpn(void *target, const char *value)
@@ -193,8 +237,8 @@ static const char *set_rekey_gap(void *target, const char *value)
 
 static const char *new_credential(struct kt_options *o, struct kt_option_credential credential)
 {
-    if (o->credential_count == KT_OPTION_LIST) {
-        return complaint("more than %d certificates", KT_OPTION_LIST);
+    if (o->credential_count == KT_OPTION_CREDENTIALS) {
+        return complaint("more than %d certificates", KT_OPTION_CREDENTIALS);
     }
     o->credentials[o->credential_count++] = credential;
     return NULL;
@@ -320,6 +364,8 @@ static const struct kt_option common[] = {
     {"password-file", "FILE", "the first line is the password of the key before it", set_password_file},
     {"alpn", "LIST", "application protocols, most preferred first, as in h2,http/1.1", set_alpn},
     {"policy", "NAME|FILE", "what is allowed, as modern, 2026-modern or a file; the options override it", set_policy},
+    {"min-version", "VERSION", "refuse older versions than this, as in TLSv1.2", set_min_version},
+    {"max-version", "VERSION", "speak no newer version than this", set_max_version},
     {"groups", "LIST", "key exchange groups, as in x25519,P-256", set_groups},
     {"suites", "LIST", "cipher suites, as in TLS_AES_128_GCM_SHA256", set_suites},
     {"schemes", "LIST", "signature schemes, as in ed25519,rsa_pss_rsae_sha256", set_schemes},
@@ -666,6 +712,25 @@ static const struct kt_fault *apply_ids(struct kt_builder *b, const struct kt_op
     return ids->n > 0 ? setter(b, ids->ids, ids->n) : NULL;
 }
 
+/* Where an option is missing the policy says how far it goes. */
+static const struct kt_fault *apply_versions(const struct kt_options *o, struct kt_builder *b)
+{
+    const struct kt_policy_ids *own = &o->policy.versions;
+    const uint16_t *ids = own->count > 0 ? own->ids : o->policy.based_on->versions;
+    size_t count = own->count > 0 ? own->count : o->policy.based_on->version_count;
+    uint16_t min = ids[0], max = ids[0];
+
+    if (o->min_version == 0 && o->max_version == 0) {
+        return NULL;
+    }
+    for (size_t i = 1; i < count; i++) {
+        min = ids[i] < min ? ids[i] : min;
+        max = ids[i] > max ? ids[i] : max;
+    }
+    return kt_builder_versions(b, o->min_version != 0 ? o->min_version : min,
+                               o->max_version != 0 ? o->max_version : max);
+}
+
 /* All but the credentials. *field names the option at fault. */
 static const struct kt_fault *apply(const struct kt_options *o, struct kt_builder *b, const char **field)
 {
@@ -673,6 +738,10 @@ static const struct kt_fault *apply(const struct kt_options *o, struct kt_builde
 
     *field = "--policy";
     fault = kt_builder_user_policy(b, &o->policy);
+    if (fault == NULL) {
+        *field = "--min-version, --max-version";
+        fault = apply_versions(o, b);
+    }
     if (fault == NULL) {
         *field = "--suites";
         fault = apply_ids(b, &o->suites, kt_builder_suites);

@@ -27,7 +27,8 @@ enum kt_exit {
 };
 
 enum {
-    KT_OPTION_LIST = 32,
+    KT_OPTION_LIST = 64,
+    KT_OPTION_CREDENTIALS = 32,
     KT_OPTION_ALPN = 16,
 };
 
@@ -50,6 +51,7 @@ struct kt_option_credential {
 struct kt_options {
     const char *command; /* "connect" */
     struct kt_option_ids suites, groups, schemes;
+    uint16_t min_version, max_version; /* 0: not given */
     struct kt_span alpn[KT_OPTION_ALPN];
     size_t alpn_count;
     const char *policy_name;      /* of the library, or a file; NULL: the default */
@@ -59,7 +61,7 @@ struct kt_options {
     size_t padding;
     size_t record_limit; /* 0: not given */
     int key_shares;      /* -1: not given */
-    struct kt_option_credential credentials[KT_OPTION_LIST];
+    struct kt_option_credential credentials[KT_OPTION_CREDENTIALS];
     size_t credential_count;
     const char *keylog_path;
     enum kt_trace_form trace_form;

@@ -64,13 +64,25 @@ static int list_policies(void)
     return finish();
 }
 
+/* In the order in which names are compared. */
+static int list_refused(void)
+{
+    struct kt_refused refused;
+
+    for (size_t i = 0; (refused = kt_refused_at(i)).name != NULL; i++) {
+        printf("%s: %s: %s\n", refused.field, refused.name, refused.reason);
+    }
+    return finish();
+}
+
 static int print_help(void)
 {
     printf(
-        "usage: keyturn policy [NAME|FILE]\n       keyturn policy --list\n\n"
+        "usage: keyturn policy [NAME|FILE]\n       keyturn policy --list | --refused\n\n"
         "Prints a policy of the library or of a file, the default one if none is named, in the form of a policy "
         "file.\n\n"
         "  --list                   the names of the policies of the library\n"
+        "  --refused                what is known by name and never negotiated, and why\n"
         "  --help                   this text\n");
     return finish();
 }
@@ -79,6 +91,7 @@ int kt_cmd_policy(int argc, char **argv)
 {
     static const struct option known[] = {
         {"list", no_argument, NULL, 'l'},
+        {"refused", no_argument, NULL, 'r'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
@@ -91,6 +104,8 @@ int kt_cmd_policy(int argc, char **argv)
         break;
     case 'l':
         return list_policies();
+    case 'r':
+        return list_refused();
     case 'h':
         return print_help();
     default:

@@ -171,7 +171,7 @@ enum kt_rehandshake_answer {
 struct kt_rehandshake_policy {
     enum kt_rehandshake_answer peer;
     uint32_t peer_budget; /* of the peer's wishes in a connection, 1 to 65535; looked at with ALLOWED only */
-    bool own;             /* the caller and the key-lifetime contract may begin one */
+    bool own;             /* the caller and the key-lifetime contract may begin one; else keys that are due end it */
     bool resume;          /* it may be abbreviated, by the session of the connection itself */
     /* The peer's certificate must be that of the handshake before (RFC 7627 section 6.2 tells why). */
     bool same_peer;
@@ -181,8 +181,7 @@ struct kt_rehandshake_policy {
  * always the same peer. */
 KT_API struct kt_rehandshake_policy kt_rehandshake_default(void);
 
-/* CONFIG_REHANDSHAKE by kt_builder_build: out of range, or a lifetime that could never be kept because own ones are
- * switched off and TLS 1.2 or below is on. USAGE_ARGUMENT: NULL. */
+/* CONFIG_REHANDSHAKE by kt_builder_build: out of range. USAGE_ARGUMENT: NULL. */
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_rehandshake(struct kt_builder *b,
                                                                  const struct kt_rehandshake_policy *policy);
 

@@ -114,7 +114,7 @@ struct kt_policy {
     const uint16_t *cert_schemes; /* for signatures inside certificate chains */
     size_t cert_scheme_count;
     /* Its lists, and those of a configuration based on it, may hold what is weaker than any default: TLS 1.1 and 1.0,
-     * suites in CBC mode or without forward secrecy, finite fields, SHA-1. */
+     * suites in CBC mode, with DHE or without forward secrecy, SHA-1. */
     bool legacy;
 };
 

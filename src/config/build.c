@@ -3,41 +3,44 @@
 #include "base/fail.h"
 #include "base/span.h"
 #include "config/builder_impl.h"
+#include "config/combine.h"
 #include "registry/registry.h"
 #include "wire/writer.h"
 
 /* lists of numbers */
 
-static bool has_version(const struct kt_crypto *crypto, uint16_t id)
+static bool has_version(const struct kt_builder *b, uint16_t id)
 {
-    (void)crypto;
-    return id == KT_TLS_1_3;
+    return id >= b->oldest && id <= KT_TLS_1_3 && (b->legacy || id >= KT_TLS_1_2);
 }
 
-static bool has_suite(const struct kt_crypto *crypto, uint16_t id)
+static bool has_suite(const struct kt_builder *b, uint16_t id)
 {
-    return kt_crypto_suite(crypto, id) != NULL;
+    const struct kt_suite_facts *facts = kt_suite_facts(id);
+
+    return facts != NULL && (b->legacy || !facts->legacy) && kt_crypto_suite(b->crypto, id) != NULL;
 }
 
-static bool has_group(const struct kt_crypto *crypto, uint16_t id)
+static bool has_group(const struct kt_builder *b, uint16_t id)
 {
-    return kt_crypto_group(crypto, id) != NULL;
+    return kt_crypto_group(b->crypto, id) != NULL;
 }
 
-static bool has_scheme(const struct kt_crypto *crypto, uint16_t id)
+static bool has_scheme(const struct kt_builder *b, uint16_t id)
 {
-    const uint16_t *known = crypto->schemes;
+    const struct kt_scheme_facts *facts = kt_scheme_facts(id);
+    const uint16_t *known = b->crypto->schemes;
 
     while (*known != 0 && *known != id) {
         known++;
     }
-    return *known != 0;
+    return *known != 0 && facts != NULL && (b->legacy || !facts->legacy);
 }
 
-/* PKCS#1 is for signatures in certificates only (RFC 9846 section 4.3.3). */
-static bool has_handshake_scheme(const struct kt_crypto *crypto, uint16_t id)
+/* No certificate is signed with what has no name on the wire. */
+static bool has_cert_scheme(const struct kt_builder *b, uint16_t id)
 {
-    return kt_scheme_is_for(id, KT_TLS_1_3) && has_scheme(crypto, id);
+    return kt_scheme_is_sent(id) && has_scheme(b, id);
 }
 
 static bool contains(const uint16_t *ids, size_t n, uint16_t id)
@@ -55,12 +58,12 @@ static bool contains(const uint16_t *ids, size_t n, uint16_t id)
  * all. Twice the same is a mistake of whoever wrote the list, so it is shown.
  */
 static bool usable(struct kt_builder *b, const char *field, const struct kt_wanted *list,
-                   bool (*has)(const struct kt_crypto *crypto, uint16_t id), uint16_t *ids, size_t *count)
+                   bool (*has)(const struct kt_builder *b, uint16_t id), uint16_t *ids, size_t *count)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < list->count; i++) {
-        bool known = has(b->crypto, list->ids[i]);
+        bool known = has(b, list->ids[i]);
 
         if (contains(list->ids, i, list->ids[i]) || (list->ordered && !known)) {
             kt_builder_blame(b, field, i + 1);
@@ -77,12 +80,31 @@ static bool usable(struct kt_builder *b, const char *field, const struct kt_want
     return n > 0;
 }
 
-static const struct kt_fault *take_algorithms(struct kt_builder *b, struct kt_config *config)
+/* The highest in common is always the one, so the order is not the caller's; and a hole would be one that peers without
+ * supported_versions cannot be told of. */
+static bool take_versions(struct kt_builder *b, struct kt_config *config, const uint16_t *ids)
+{
+    size_t n = 0;
+
+    for (uint16_t version = KT_TLS_1_3; version >= KT_TLS_1_0; version--) {
+        if (contains(ids, config->version_count, version)) {
+            config->versions[n++] = version;
+        }
+    }
+    if (config->versions[0] - config->versions[n - 1] + 1u != n) {
+        kt_builder_blame(b, "versions", 0);
+        return false;
+    }
+    return true;
+}
+
+/* Takes what may be used alone out of the lists; config/combine.c then sees what goes together. */
+static const struct kt_fault *take_lists(struct kt_builder *b, struct kt_config *config)
 {
     uint16_t ids[KT_LIST_MAX] = {0};
-    size_t n;
 
-    if (!usable(b, "versions", &b->versions, has_version, ids, &n)) {
+    if (!usable(b, "versions", &b->versions, has_version, ids, &config->version_count) ||
+        !take_versions(b, config, ids)) {
         KT_FAIL(CONFIG_VERSIONS);
     }
     if (!usable(b, "suites", &b->suites, has_suite, ids, &config->suite_count)) {
@@ -97,11 +119,16 @@ static const struct kt_fault *take_algorithms(struct kt_builder *b, struct kt_co
     for (size_t i = 0; i < config->group_count; i++) {
         config->groups[i] = kt_crypto_group(b->crypto, ids[i]);
     }
+    if (!usable(b, "schemes", &b->schemes, has_scheme, config->schemes, &config->scheme_count) ||
+        !usable(b, "cert_schemes", &b->cert_schemes, has_cert_scheme, config->cert_schemes,
+                &config->cert_scheme_count)) {
+        KT_FAIL(CONFIG_SCHEMES);
+    }
     return NULL;
 }
 
-/* The longest key that can sign so; no end to RSA. */
-static unsigned longest_key(uint16_t scheme)
+/* The longest key that can sign so; no end to RSA. Below TLS 1.3 no scheme is tied to a curve. */
+static unsigned longest_key(uint16_t scheme, uint16_t oldest)
 {
     const struct kt_scheme_facts *facts = kt_scheme_facts(scheme);
 
@@ -112,8 +139,9 @@ static unsigned longest_key(uint16_t scheme)
     case KT_KEY_P521:
         return 521;
     case KT_KEY_P384:
-        return 384;
+        return oldest < KT_TLS_1_3 ? 521 : 384;
     case KT_KEY_P256:
+        return oldest < KT_TLS_1_3 ? 521 : 256;
     case KT_KEY_ED25519:
         return 256;
     case KT_KEY_NONE:
@@ -123,10 +151,12 @@ static unsigned longest_key(uint16_t scheme)
 }
 
 /* Where every scheme is for keys that are too short, no peer could ever be verified. */
-static bool has_long_key(const uint16_t *schemes, size_t count, unsigned bits)
+static bool has_long_key(const struct kt_config *config, unsigned bits)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (longest_key(schemes[i]) >= bits) {
+    uint16_t oldest = config->versions[config->version_count - 1];
+
+    for (size_t i = 0; i < config->scheme_count; i++) {
+        if (longest_key(config->schemes[i], oldest) >= bits) {
             return true;
         }
     }
@@ -137,11 +167,8 @@ static const struct kt_fault *take_schemes(struct kt_builder *b, struct kt_confi
 {
     struct kt_writer w = kt_writer_over(config->cert_schemes_bytes, sizeof config->cert_schemes_bytes);
 
-    if (!usable(b, "schemes", &b->schemes, has_handshake_scheme, config->schemes, &config->scheme_count) ||
-        !usable(b, "cert_schemes", &b->cert_schemes, has_scheme, config->cert_schemes, &config->cert_scheme_count)) {
-        KT_FAIL(CONFIG_SCHEMES);
-    }
-    if (!has_long_key(config->schemes, config->scheme_count, b->min_curve_bits)) {
+    /* Nothing is signed where only RSA key exchange is left. */
+    if (config->scheme_count > 0 && !has_long_key(config, b->min_curve_bits)) {
         kt_builder_blame(b, "min_curve_bits", 0);
         KT_FAIL(CONFIG_SCHEMES);
     }
@@ -152,13 +179,25 @@ static const struct kt_fault *take_schemes(struct kt_builder *b, struct kt_confi
     return NULL;
 }
 
+/* Shares are of TLS 1.3. */
 static const struct kt_fault *take_key_shares(struct kt_builder *b, struct kt_config *config)
 {
-    if (b->key_shares > KT_KEY_SHARES_MAX || b->key_shares > config->group_count) {
+    if (b->key_shares > KT_KEY_SHARES_MAX) {
         kt_builder_blame(b, "key_shares", 0);
         KT_FAIL(CONFIG_GROUPS);
     }
-    config->key_shares = b->key_shares;
+    if (!kt_config_speaks(config, KT_TLS_1_3)) {
+        return NULL;
+    }
+    for (size_t i = 0; i < config->group_count && config->key_shares < b->key_shares; i++) {
+        if (kt_group_is_for(config->groups[i]->id, KT_TLS_1_3)) {
+            config->share_groups[config->key_shares++] = config->groups[i];
+        }
+    }
+    if (config->key_shares < b->key_shares) {
+        kt_builder_blame(b, "key_shares", 0);
+        KT_FAIL(CONFIG_GROUPS);
+    }
     return NULL;
 }
 
@@ -194,10 +233,14 @@ static const struct kt_fault *take_asks(struct kt_builder *b, struct kt_config *
 
 /* credentials */
 
-static bool can_sign(const struct kt_credential *credential, const struct kt_config *config)
+/* Or decrypt, where that is what the suites ask of it. */
+static bool can_serve(const struct kt_credential *credential, const struct kt_config *config)
 {
     for (size_t i = 0; i < credential->scheme_count; i++) {
-        if (contains(config->schemes, config->scheme_count, credential->schemes[i])) {
+        uint16_t scheme = credential->schemes[i];
+
+        if (kt_combine_decrypts(config, scheme) ||
+            (contains(config->schemes, config->scheme_count, scheme) && kt_combine_signs(config, scheme))) {
             return true;
         }
     }
@@ -208,7 +251,7 @@ static bool can_sign(const struct kt_credential *credential, const struct kt_con
 static const struct kt_fault *check_credentials(struct kt_builder *b, const struct kt_config *config)
 {
     for (size_t i = 0; i < b->credential_count; i++) {
-        if (!can_sign(b->credentials[i], config)) {
+        if (!can_serve(b->credentials[i], config)) {
             kt_builder_blame(b, "credential", i + 1);
             KT_FAIL(CONFIG_CREDENTIAL_UNUSABLE);
         }
@@ -289,6 +332,22 @@ static const struct kt_fault *take_ranges(struct kt_builder *b, struct kt_config
     return NULL;
 }
 
+static const struct kt_fault *take_rehandshake(struct kt_builder *b, struct kt_config *config)
+{
+    const struct kt_rehandshake_policy *r = &b->rehandshake;
+
+    if (r->peer != KT_REHANDSHAKE_REFUSED && r->peer != KT_REHANDSHAKE_ALLOWED) {
+        kt_builder_blame(b, "rehandshake.peer", 0);
+        KT_FAIL(CONFIG_REHANDSHAKE);
+    }
+    if (r->peer_budget < 1 || r->peer_budget > KT_REHANDSHAKES_MAX) {
+        kt_builder_blame(b, "rehandshake.peer_budget", 0);
+        KT_FAIL(CONFIG_REHANDSHAKE);
+    }
+    config->rehandshake = *r;
+    return NULL;
+}
+
 static bool resumption_is_sane(const struct kt_builder *b)
 {
     const struct kt_resumption *r = &b->resumption;
@@ -340,13 +399,18 @@ static const struct kt_fault *fill(struct kt_builder *b, struct kt_config *confi
     config->keylog = b->keylog;
     config->cookie = b->cookie;
     config->staple = b->staple;
-    KT_TRY(take_algorithms(b, config));
+    config->ems_required = b->ems_required;
+    config->unbound_resumption = b->unbound_resumption;
+    config->no_renegotiation_info = b->no_renegotiation_info;
+    KT_TRY(take_lists(b, config));
+    KT_TRY(kt_combine(b, config));
     KT_TRY(take_schemes(b, config));
     KT_TRY(take_key_shares(b, config));
     KT_TRY(take_client_auth(b, config));
     KT_TRY(take_asks(b, config));
     KT_TRY(check_credentials(b, config));
     KT_TRY(take_ranges(b, config));
+    KT_TRY(take_rehandshake(b, config));
     KT_TRY(check_resumption(b));
     take_resumption(b, config);
     take_credentials(b, config);

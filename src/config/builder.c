@@ -52,6 +52,8 @@ const struct kt_fault *kt_builder_new(enum kt_role role, const struct kt_env *en
         .chain_limit = 65536,
         .record_limit = KT_PLAINTEXT_MAX,
         .key_shares = 1,
+        .oldest = KT_VERSION_OLDEST,
+        .rehandshake = kt_rehandshake_default(),
         .grease = true,
         .cookie = true,
         .staple = true,
@@ -122,6 +124,7 @@ const struct kt_fault *kt_builder_policy(struct kt_builder *b, const struct kt_p
         KT_FAIL(USAGE_ARGUMENT);
     }
     next.min_curve_bits = 0;
+    next.legacy = policy->legacy;
     *b = next;
     return NULL;
 }
@@ -146,6 +149,20 @@ const struct kt_fault *kt_builder_user_policy(struct kt_builder *b, const struct
     next.min_curve_bits = policy->min_curve_bits;
     *b = next;
     return NULL;
+}
+
+/* Highest first. What is no range of versions becomes an empty list, which kt_builder_build refuses. */
+const struct kt_fault *kt_builder_versions(struct kt_builder *b, uint16_t min, uint16_t max)
+{
+    uint16_t ids[KT_VERSIONS_MAX];
+    size_t n = 0;
+
+    if (min >= KT_TLS_1_0 && max <= KT_TLS_1_3) {
+        for (uint16_t version = max; version >= min; version--) {
+            ids[n++] = version;
+        }
+    }
+    return keep_order(b, "versions", &b->versions, ids, n);
 }
 
 const struct kt_fault *kt_builder_suites(struct kt_builder *b, const uint16_t *ids, size_t n)
@@ -254,7 +271,7 @@ const struct kt_fault *kt_builder_authorities(struct kt_builder *b, const struct
 
 const struct kt_fault *kt_builder_credential(struct kt_builder *b, struct kt_credential *credential)
 {
-    if (credential == NULL || b->credential_count == KT_LIST_MAX) {
+    if (credential == NULL || b->credential_count == KT_CREDENTIALS_MAX) {
         kt_builder_blame(b, "credential", b->credential_count + 1);
         KT_FAIL(USAGE_ARGUMENT);
     }
@@ -313,6 +330,42 @@ void kt_builder_staple(struct kt_builder *b, bool on)
 void kt_builder_danger_keylog(struct kt_builder *b, bool on)
 {
     b->keylog = on;
+}
+
+struct kt_rehandshake_policy kt_rehandshake_default(void)
+{
+    return (struct kt_rehandshake_policy){
+        .peer = KT_REHANDSHAKE_REFUSED,
+        .peer_budget = 16,
+        .own = true,
+        .resume = true,
+        .same_peer = true,
+    };
+}
+
+const struct kt_fault *kt_builder_rehandshake(struct kt_builder *b, const struct kt_rehandshake_policy *policy)
+{
+    if (policy == NULL) {
+        kt_builder_blame(b, "rehandshake", 0);
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    b->rehandshake = *policy;
+    return NULL;
+}
+
+void kt_builder_require_extended_main_secret(struct kt_builder *b, bool required)
+{
+    b->ems_required = required;
+}
+
+void kt_builder_danger_unbound_resumption(struct kt_builder *b, bool allowed)
+{
+    b->unbound_resumption = allowed;
+}
+
+void kt_builder_danger_no_renegotiation_info(struct kt_builder *b, bool allowed)
+{
+    b->no_renegotiation_info = allowed;
 }
 
 void kt_builder_cookie(struct kt_builder *b, bool on)

@@ -35,7 +35,7 @@ struct kt_builder {
     uint8_t alpn[KT_ALPN_BYTES_MAX]; /* likewise */
     size_t alpn_len;
 
-    struct kt_credential *credentials[KT_LIST_MAX];
+    struct kt_credential *credentials[KT_CREDENTIALS_MAX];
     size_t credential_count;
 
     struct kt_lifetime lifetime;
@@ -44,6 +44,12 @@ struct kt_builder {
     size_t record_limit;
     size_t max_fragment;
     unsigned min_curve_bits; /* of a user policy; 0: none */
+    uint16_t oldest;         /* version that the engine speaks: KT_VERSION_OLDEST, but for tests */
+    bool legacy;             /* of the policy: what is legacy may be listed */
+    struct kt_rehandshake_policy rehandshake;
+    bool ems_required;
+    bool unbound_resumption;
+    bool no_renegotiation_info;
     unsigned key_shares;
     struct kt_resumption resumption; /* its context is session_context; holds a reference of the ring */
     uint8_t session_context[KT_NAME_MAX];

@@ -6,16 +6,22 @@
 /*
  * Dated, and never edited after release: a new opinion is a new policy. tests/policy holds its text.
  *
- * ECDSA and Ed25519 come before RSA because they cost a server less; PKCS#1 cannot sign CertificateVerify
- * (RFC 9846 section 4.3.3) but most chains of the web still end in such signatures.
+ * ECDSA and Ed25519 come before RSA because they cost a server less. PKCS#1 comes last: it cannot sign handshakes of
+ * TLS 1.3 (RFC 9846 section 4.3.3), but there are peers of TLS 1.2 that know nothing else, and most chains of the web
+ * still end in such signatures.
  */
-static const uint16_t versions[] = {KT_TLS_1_3};
+static const uint16_t versions[] = {KT_TLS_1_3, KT_TLS_1_2};
 
-static const uint16_t suites[] = {
-    KT_SUITE_AES_128_GCM_SHA256,
-    KT_SUITE_AES_256_GCM_SHA384,
-    KT_SUITE_CHACHA20_POLY1305_SHA256,
-};
+#define TLS13_SUITES KT_SUITE_AES_128_GCM_SHA256, KT_SUITE_AES_256_GCM_SHA384, KT_SUITE_CHACHA20_POLY1305_SHA256
+#define TLS12_ECDSA_SUITES                                                                                             \
+    KT_SUITE_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, KT_SUITE_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,                        \
+        KT_SUITE_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
+#define TLS12_RSA_SUITES                                                                                               \
+    KT_SUITE_ECDHE_RSA_WITH_AES_128_GCM_SHA256, KT_SUITE_ECDHE_RSA_WITH_AES_256_GCM_SHA384,                            \
+        KT_SUITE_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256
+
+/* Of TLS 1.2 what RFC 9325 section 4.2 recommends. */
+static const uint16_t suites[] = {TLS13_SUITES, TLS12_ECDSA_SUITES, TLS12_RSA_SUITES};
 
 static const uint16_t groups[] = {
     KT_GROUP_X25519,
@@ -30,14 +36,9 @@ static const uint16_t groups[] = {
         KT_SCHEME_RSA_PSS_RSAE_SHA512, KT_SCHEME_RSA_PSS_PSS_SHA256, KT_SCHEME_RSA_PSS_PSS_SHA384,                     \
         KT_SCHEME_RSA_PSS_PSS_SHA512
 
-static const uint16_t schemes[] = {MODERN_SCHEMES};
+#define PKCS1_SCHEMES KT_SCHEME_RSA_PKCS1_SHA256, KT_SCHEME_RSA_PKCS1_SHA384, KT_SCHEME_RSA_PKCS1_SHA512
 
-static const uint16_t cert_schemes[] = {
-    MODERN_SCHEMES,
-    KT_SCHEME_RSA_PKCS1_SHA256,
-    KT_SCHEME_RSA_PKCS1_SHA384,
-    KT_SCHEME_RSA_PKCS1_SHA512,
-};
+static const uint16_t schemes[] = {MODERN_SCHEMES, PKCS1_SCHEMES};
 
 const struct kt_policy kt_policy_2026_modern = {
     .name = "2026-modern",
@@ -49,8 +50,8 @@ const struct kt_policy kt_policy_2026_modern = {
     .group_count = KT_COUNT_OF(groups),
     .schemes = schemes,
     .scheme_count = KT_COUNT_OF(schemes),
-    .cert_schemes = cert_schemes,
-    .cert_scheme_count = KT_COUNT_OF(cert_schemes),
+    .cert_schemes = schemes,
+    .cert_scheme_count = KT_COUNT_OF(schemes),
 };
 
 /*
@@ -74,21 +75,16 @@ static const uint16_t compatible_groups[] = {
         KT_SCHEME_ECDSA_SECP256R1_SHA256, KT_SCHEME_ECDSA_SECP384R1_SHA384, KT_SCHEME_ECDSA_SECP521R1_SHA512,          \
         KT_SCHEME_ED25519
 
-static const uint16_t compatible_schemes[] = {COMPATIBLE_SCHEMES};
-
-static const uint16_t compatible_cert_schemes[] = {
-    KT_SCHEME_RSA_PKCS1_SHA256,
-    KT_SCHEME_RSA_PKCS1_SHA384,
-    KT_SCHEME_RSA_PKCS1_SHA512,
-    COMPATIBLE_SCHEMES,
-};
+static const uint16_t compatible_suites[] = {TLS13_SUITES, TLS12_RSA_SUITES, TLS12_ECDSA_SUITES};
+static const uint16_t compatible_schemes[] = {COMPATIBLE_SCHEMES, PKCS1_SCHEMES};
+static const uint16_t compatible_cert_schemes[] = {PKCS1_SCHEMES, COMPATIBLE_SCHEMES};
 
 const struct kt_policy kt_policy_2026_compatible = {
     .name = "2026-compatible",
     .versions = versions,
     .version_count = KT_COUNT_OF(versions),
-    .suites = suites,
-    .suite_count = KT_COUNT_OF(suites),
+    .suites = compatible_suites,
+    .suite_count = KT_COUNT_OF(compatible_suites),
     .groups = compatible_groups,
     .group_count = KT_COUNT_OF(compatible_groups),
     .schemes = compatible_schemes,
@@ -97,8 +93,83 @@ const struct kt_policy kt_policy_2026_compatible = {
     .cert_scheme_count = KT_COUNT_OF(compatible_cert_schemes),
 };
 
+/*
+ * For partners that can do no better. What the default has comes first, then DHE, which is slow but has forward
+ * secrecy, then the same two in CBC mode, and last of all RSA key exchange. Longer primes than 4096 bits are left to
+ * who asks for them: they cost a server more than an attacker.
+ */
+static const uint16_t legacy_versions[] = {KT_TLS_1_3, KT_TLS_1_2, KT_TLS_1_1, KT_TLS_1_0};
+
+static const uint16_t legacy_suites[] = {
+    TLS13_SUITES,
+    TLS12_ECDSA_SUITES,
+    TLS12_RSA_SUITES,
+    KT_SUITE_ECDHE_ECDSA_WITH_AES_128_CCM,
+    KT_SUITE_ECDHE_ECDSA_WITH_AES_256_CCM,
+    KT_SUITE_DHE_RSA_WITH_AES_128_GCM_SHA256,
+    KT_SUITE_DHE_RSA_WITH_AES_256_GCM_SHA384,
+    KT_SUITE_DHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+    KT_SUITE_DHE_RSA_WITH_AES_128_CCM,
+    KT_SUITE_DHE_RSA_WITH_AES_256_CCM,
+    KT_SUITE_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256,
+    KT_SUITE_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384,
+    KT_SUITE_ECDHE_ECDSA_WITH_AES_128_CBC_SHA,
+    KT_SUITE_ECDHE_ECDSA_WITH_AES_256_CBC_SHA,
+    KT_SUITE_ECDHE_RSA_WITH_AES_128_CBC_SHA256,
+    KT_SUITE_ECDHE_RSA_WITH_AES_256_CBC_SHA384,
+    KT_SUITE_ECDHE_RSA_WITH_AES_128_CBC_SHA,
+    KT_SUITE_ECDHE_RSA_WITH_AES_256_CBC_SHA,
+    KT_SUITE_DHE_RSA_WITH_AES_128_CBC_SHA256,
+    KT_SUITE_DHE_RSA_WITH_AES_256_CBC_SHA256,
+    KT_SUITE_DHE_RSA_WITH_AES_128_CBC_SHA,
+    KT_SUITE_DHE_RSA_WITH_AES_256_CBC_SHA,
+    KT_SUITE_RSA_WITH_AES_128_GCM_SHA256,
+    KT_SUITE_RSA_WITH_AES_256_GCM_SHA384,
+    KT_SUITE_RSA_WITH_AES_128_CCM,
+    KT_SUITE_RSA_WITH_AES_256_CCM,
+    KT_SUITE_RSA_WITH_AES_128_CBC_SHA256,
+    KT_SUITE_RSA_WITH_AES_256_CBC_SHA256,
+    KT_SUITE_RSA_WITH_AES_128_CBC_SHA,
+    KT_SUITE_RSA_WITH_AES_256_CBC_SHA,
+};
+
+static const uint16_t legacy_groups[] = {
+    KT_GROUP_X25519,    KT_GROUP_SECP256R1, KT_GROUP_SECP384R1, KT_GROUP_SECP521R1, KT_GROUP_FFDHE2048,
+    KT_GROUP_FFDHE3072, KT_GROUP_FFDHE4096, KT_GROUP_MODP2048,  KT_GROUP_MODP3072,  KT_GROUP_MODP4096,
+};
+
+static const uint16_t legacy_schemes[] = {
+    MODERN_SCHEMES, PKCS1_SCHEMES, KT_SCHEME_RSA_PKCS1_SHA1, KT_SCHEME_ECDSA_SHA1, KT_SCHEME_RSA_PKCS1_MD5_SHA1,
+};
+
+static const uint16_t legacy_cert_schemes[] = {
+    MODERN_SCHEMES,
+    PKCS1_SCHEMES,
+    KT_SCHEME_RSA_PKCS1_SHA1,
+    KT_SCHEME_ECDSA_SHA1,
+};
+
+const struct kt_policy kt_policy_2026_legacy = {
+    .name = "2026-legacy",
+    .versions = legacy_versions,
+    .version_count = KT_COUNT_OF(legacy_versions),
+    .suites = legacy_suites,
+    .suite_count = KT_COUNT_OF(legacy_suites),
+    .groups = legacy_groups,
+    .group_count = KT_COUNT_OF(legacy_groups),
+    .schemes = legacy_schemes,
+    .scheme_count = KT_COUNT_OF(legacy_schemes),
+    .cert_schemes = legacy_cert_schemes,
+    .cert_scheme_count = KT_COUNT_OF(legacy_cert_schemes),
+    .legacy = true,
+};
+
 /* Of policies that share a name the newest comes first. */
-static const struct kt_policy *const policies[] = {&kt_policy_2026_modern, &kt_policy_2026_compatible};
+static const struct kt_policy *const policies[] = {
+    &kt_policy_2026_modern,
+    &kt_policy_2026_compatible,
+    &kt_policy_2026_legacy,
+};
 
 enum { DATE_LEN = 5 }; /* "2026-" */
 

@@ -21,6 +21,7 @@ struct field {
     bool (*take)(struct parse *p, const struct field *field, struct kt_span value);
     size_t offset; /* in struct kt_user_policy */
     uint16_t (*named)(const char *name);
+    const char *(*refusal)(const char *name);
     uint64_t min, max;
 };
 
@@ -111,7 +112,9 @@ static bool take_ids(struct parse *p, const struct field *field, struct kt_span 
                          "a value of the list is missing");
         }
         if (id == 0) {
-            return wrong(p, item, "no value of this field is called so");
+            const char *reason = field->refusal(name);
+
+            return wrong(p, item, reason != NULL ? reason : "no value of this field is called so");
         }
         if (contains(list, id)) {
             return wrong(p, item, "the value stands in the list twice");
@@ -186,23 +189,23 @@ static bool take_base(struct parse *p, const struct field *field, struct kt_span
 _Static_assert(sizeof(unsigned) == sizeof(uint32_t), "sizes of keys are taken as uint32_t");
 
 static const struct field fields[] = {
-    {"based-on", take_base, AT(based_on), NULL, 0, 0},
-    {"versions", take_ids, AT(versions), kt_version_named, 0, 0},
-    {"suites", take_ids, AT(suites), kt_suite_named, 0, 0},
-    {"groups", take_ids, AT(groups), kt_group_named, 0, 0},
-    {"schemes", take_ids, AT(schemes), kt_scheme_named, 0, 0},
-    {"cert-schemes", take_ids, AT(cert_schemes), kt_scheme_named, 0, 0},
-    {"min-rsa-bits", take_u32, AT(min_rsa_bits), NULL, KT_RSA_BITS_MIN, KT_RSA_BITS_MAX},
-    {"min-curve-bits", take_u32, AT(min_curve_bits), NULL, KT_CURVE_BITS_MIN, KT_CURVE_BITS_MAX},
-    {"sending-records", take_u64, AT(lifetime.sending.max_records), NULL, 0, UINT64_MAX},
-    {"sending-bytes", take_u64, AT(lifetime.sending.max_bytes), NULL, 0, UINT64_MAX},
-    {"sending-seconds", take_u32, AT(lifetime.sending.max_seconds), NULL, 0, UINT32_MAX},
-    {"receiving-records", take_u64, AT(lifetime.receiving.max_records), NULL, 0, UINT64_MAX},
-    {"receiving-bytes", take_u64, AT(lifetime.receiving.max_bytes), NULL, 0, UINT64_MAX},
-    {"receiving-seconds", take_u32, AT(lifetime.receiving.max_seconds), NULL, 0, UINT32_MAX},
-    {"min-gap-ms", take_u32, AT(lifetime.min_gap_ms), NULL, 0, UINT32_MAX},
-    {"answer-seconds", take_u32, AT(lifetime.answer_seconds), NULL, 0, UINT32_MAX},
-    {"peer-budget", take_u32, AT(lifetime.peer_budget), NULL, 1, 65535},
+    {"based-on", take_base, AT(based_on), NULL, NULL, 0, 0},
+    {"versions", take_ids, AT(versions), kt_version_named, kt_version_refusal, 0, 0},
+    {"suites", take_ids, AT(suites), kt_suite_named, kt_suite_refusal, 0, 0},
+    {"groups", take_ids, AT(groups), kt_group_named, kt_group_refusal, 0, 0},
+    {"schemes", take_ids, AT(schemes), kt_scheme_named, kt_scheme_refusal, 0, 0},
+    {"cert-schemes", take_ids, AT(cert_schemes), kt_scheme_named, kt_scheme_refusal, 0, 0},
+    {"min-rsa-bits", take_u32, AT(min_rsa_bits), NULL, NULL, KT_RSA_BITS_MIN, KT_RSA_BITS_MAX},
+    {"min-curve-bits", take_u32, AT(min_curve_bits), NULL, NULL, KT_CURVE_BITS_MIN, KT_CURVE_BITS_MAX},
+    {"sending-records", take_u64, AT(lifetime.sending.max_records), NULL, NULL, 0, UINT64_MAX},
+    {"sending-bytes", take_u64, AT(lifetime.sending.max_bytes), NULL, NULL, 0, UINT64_MAX},
+    {"sending-seconds", take_u32, AT(lifetime.sending.max_seconds), NULL, NULL, 0, UINT32_MAX},
+    {"receiving-records", take_u64, AT(lifetime.receiving.max_records), NULL, NULL, 0, UINT64_MAX},
+    {"receiving-bytes", take_u64, AT(lifetime.receiving.max_bytes), NULL, NULL, 0, UINT64_MAX},
+    {"receiving-seconds", take_u32, AT(lifetime.receiving.max_seconds), NULL, NULL, 0, UINT32_MAX},
+    {"min-gap-ms", take_u32, AT(lifetime.min_gap_ms), NULL, NULL, 0, UINT32_MAX},
+    {"answer-seconds", take_u32, AT(lifetime.answer_seconds), NULL, NULL, 0, UINT32_MAX},
+    {"peer-budget", take_u32, AT(lifetime.peer_budget), NULL, NULL, 1, 65535},
 };
 
 static const struct field *find_field(struct kt_span name)

@@ -157,20 +157,6 @@ static const struct kt_fault *offer_shares(struct kt_hs *hs, const struct kt_gro
     return NULL;
 }
 
-/* The first groups that TLS 1.3 can use. */
-static const struct kt_fault *offer_first_shares(struct kt_hs *hs)
-{
-    const struct kt_group *groups[KT_KEY_SHARES_MAX];
-    size_t count = 0;
-
-    for (size_t i = 0; i < hs->config->group_count && count < hs->config->key_shares; i++) {
-        if (kt_group_is_for(hs->config->groups[i]->id, KT_TLS_1_3)) {
-            groups[count++] = hs->config->groups[i];
-        }
-    }
-    return offer_shares(hs, groups, count, hs->work->grease[1]);
-}
-
 /* An address is verified but never sent as a name (RFC 6066 section 3). */
 static bool is_address(struct kt_span name)
 {
@@ -299,7 +285,7 @@ static const struct kt_fault *c_send_client_hello(struct kt_hs *hs, const struct
     }
     KT_TRY(choose_session_id(hs));
     if (offers_13(hs->config)) {
-        KT_TRY(offer_first_shares(hs));
+        KT_TRY(offer_shares(hs, hs->config->share_groups, hs->config->key_shares, work->grease[1]));
     }
     *next = KT_STATE_C_WAIT_SH;
     return write_hello(hs);

@@ -23,19 +23,21 @@ enum {
     /* The oldest version that the tables of hs/ speak: what is below it is left out of every configuration. */
     KT_VERSION_OLDEST = 0x0304,
 
-    KT_NAME_MAX = 255,          /* host name, DNS */
-    KT_LIST_MAX = 64,           /* entries of a configured list */
-    KT_KEY_SHARES_MAX = 4,      /* shares a client sends */
-    KT_SHARE_MAX = 1568,        /* longest key share: ML-KEM-1024, RFC 10024 */
-    KT_CHAIN_MAX = 16,          /* certificates of a chain */
-    KT_RSA_BITS_MIN = 2048,     /* of own keys, and of those of peers unless a policy asks for more */
-    KT_RSA_BITS_MAX = 8192,     /* KT_SIGNATURE_MAX; and more costs an attacker less than us */
-    KT_CURVE_BITS_MIN = 256,    /* likewise */
-    KT_CURVE_BITS_MAX = 521,    /* P-521 */
-    KT_SIGNATURE_MAX = 1024,    /* RSA-8192 */
-    KT_VERSIONS_MAX = 4,        /* TLS 1.0 to 1.3 */
-    KT_COOKIE_LEN = 32,         /* ours */
-    KT_EXPORT_HASHES_MAX = 255, /* RFC 5869 */
+    KT_NAME_MAX = 255,           /* host name, DNS */
+    KT_LIST_MAX = 64,            /* entries of a configured list */
+    KT_REHANDSHAKES_MAX = 65535, /* of a peer's wishes in one connection */
+    KT_CREDENTIALS_MAX = 32,     /* of a configuration */
+    KT_KEY_SHARES_MAX = 4,       /* shares a client sends */
+    KT_SHARE_MAX = 1568,         /* longest key share: ML-KEM-1024, RFC 10024 */
+    KT_CHAIN_MAX = 16,           /* certificates of a chain */
+    KT_RSA_BITS_MIN = 2048,      /* of own keys, and of those of peers unless a policy asks for more */
+    KT_RSA_BITS_MAX = 8192,      /* KT_SIGNATURE_MAX; and more costs an attacker less than us */
+    KT_CURVE_BITS_MIN = 256,     /* likewise */
+    KT_CURVE_BITS_MAX = 521,     /* P-521 */
+    KT_SIGNATURE_MAX = 1024,     /* RSA-8192 */
+    KT_VERSIONS_MAX = 4,         /* TLS 1.0 to 1.3 */
+    KT_COOKIE_LEN = 32,          /* ours */
+    KT_EXPORT_HASHES_MAX = 255,  /* RFC 5869 */
 
     KT_SESSION_SECONDS_MAX = 604800, /* 7 days: RFC 9846 section 4.7.1, tickets and lineages alike */
     KT_TICKETS_MAX = 8,              /* tickets after one handshake */

@@ -44,13 +44,14 @@ struct kt_config {
     uint16_t cert_schemes[KT_LIST_MAX];
     size_t cert_scheme_count;
     uint8_t cert_schemes_bytes[2 * KT_LIST_MAX];
-    struct kt_id_list cert_schemes_wire; /* the same list as it is sent, in cert_schemes_bytes */
+    struct kt_id_list cert_schemes_wire;                    /* the same list as it is sent, in cert_schemes_bytes */
+    const struct kt_group *share_groups[KT_KEY_SHARES_MAX]; /* client: what shares of TLS 1.3 are sent for */
     unsigned key_shares;
 
     struct kt_span alpn;        /* ProtocolNameList without its outer length, in order; empty: no ALPN */
     struct kt_span authorities; /* DistinguishedName list without its outer length; empty: none */
 
-    struct kt_credential *credentials[KT_LIST_MAX];
+    struct kt_credential *credentials[KT_CREDENTIALS_MAX];
     size_t credential_count;
 
     struct kt_lifetime lifetime;

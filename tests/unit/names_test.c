@@ -9,6 +9,8 @@
 static void versions_have_names(void **state)
 {
     (void)state;
+    assert_string_equal(kt_version_name(KT_TLS_1_0), "TLSv1.0");
+    assert_string_equal(kt_version_name(KT_TLS_1_1), "TLSv1.1");
     assert_string_equal(kt_version_name(KT_TLS_1_2), "TLSv1.2");
     assert_string_equal(kt_version_name(KT_TLS_1_3), "TLSv1.3");
     assert_string_equal(kt_version_name(0x0305), "unknown");
@@ -21,7 +23,9 @@ static void every_number_is_read_back_from_its_name(void **state)
     (void)state;
     assert_int_equal(kt_suite_named("unknown"), 0);
     assert_int_equal(kt_version_named("tlsv1.3"), KT_TLS_1_3);
-    assert_int_equal(kt_version_named("TLSv1.1"), 0);
+    assert_int_equal(kt_version_named("1.1"), KT_TLS_1_1);
+    assert_int_equal(kt_version_named("SSLv3"), 0);
+    assert_int_equal(kt_version_named("TLSv1.4"), 0);
     for (unsigned id = 1; id < 65536; id++) {
         uint16_t suite = kt_suite_named(kt_suite_name((uint16_t)id));
         uint16_t group = kt_group_named(kt_group_name((uint16_t)id));
@@ -34,9 +38,9 @@ static void every_number_is_read_back_from_its_name(void **state)
         groups += group != 0;
         schemes += scheme != 0;
     }
-    assert_int_equal(suites, 3);
-    assert_int_equal(groups, 4);
-    assert_int_equal(schemes, 13);
+    assert_int_equal(suites, 37);
+    assert_int_equal(groups, 12);
+    assert_int_equal(schemes, 16);
 }
 
 static void names_are_those_of_the_registry(void **state)
@@ -56,6 +60,8 @@ static void case_does_not_matter_and_short_forms_are_understood(void **state)
     assert_int_equal(kt_suite_named("tls_aes_128_gcm_sha256"), 0x1301);
     assert_int_equal(kt_suite_named("aes-256-gcm"), 0x1302);
     assert_int_equal(kt_suite_named("CHACHA20-POLY1305"), 0x1303);
+    assert_int_equal(kt_suite_named("ECDHE-RSA-AES128-GCM-SHA256"), 0xc02f);
+    assert_int_equal(kt_suite_named("AES128-SHA"), 0x002f);
     assert_int_equal(kt_group_named("p-256"), 23);
     assert_int_equal(kt_group_named("SECP521R1"), 25);
     assert_int_equal(kt_scheme_named("RSA_PSS_RSAE_SHA256"), 0x0804);
@@ -130,9 +136,90 @@ static void births_have_names(void **state)
     assert_string_equal(kt_birth_name((enum kt_birth)7), "?");
 }
 
+/* A reason for each, from the names of IANA and from what ciphers are commonly called. */
+static void what_is_never_negotiated_is_known_with_its_reason(void **state)
+{
+    static const struct {
+        const char *name, *part; /* of the reason */
+    } suites[] = {
+        {"TLS_RSA_WITH_RC4_128_SHA", "RC4"},
+        {"RC4-MD5", "RC4"},
+        {"EXP-DES-CBC-SHA", "export"},
+        {"TLS_RSA_EXPORT1024_WITH_DES_CBC_SHA", "export"},
+        {"tls_rsa_with_null_sha", "does not encrypt"},
+        {"TLS_ECDH_anon_WITH_AES_128_CBC_SHA", "nobody"},
+        {"ADH-AES128-SHA", "nobody"},
+        {"TLS_RSA_WITH_DES_CBC_SHA", "DES is withdrawn"},
+        {"TLS_RSA_WITH_3DES_EDE_CBC_SHA", "3DES"},
+        {"DES-CBC3-SHA", "3DES"},
+        {"TLS_RSA_WITH_IDEA_CBC_SHA", "IDEA"},
+        {"TLS_RSA_EXPORT_WITH_RC2_CBC_40_MD5", "export"},
+        {"TLS_RSA_WITH_SEED_CBC_SHA", "SEED"},
+        {"CAMELLIA128-SHA", "CAMELLIA"},
+        {"TLS_ECDHE_RSA_WITH_ARIA_128_GCM_SHA256", "ARIA"},
+        {"TLS_KRB5_WITH_3DES_EDE_CBC_SHA", "3DES"},
+        {"TLS_KRB5_WITH_AES_128_CBC_SHA", "Kerberos"},
+        {"SSL_FORTEZZA_KEA_WITH_RC4_128_SHA", "RC4"},
+        {"TLS_FORTEZZA_KEA_WITH_FORTEZZA_CBC_SHA", "FORTEZZA"},
+        {"TLS_ECDH_RSA_WITH_AES_128_GCM_SHA256", "static key"},
+        {"DH-RSA-AES128-SHA", "static key"},
+        {"TLS_DHE_DSS_WITH_AES_128_CBC_SHA", "DSA"},
+        {"TLS_PSK_WITH_AES_128_GCM_SHA256", "pre-shared"},
+        {"TLS_SRP_SHA_WITH_AES_128_CBC_SHA", "SRP"},
+        {"TLS_AES_128_CCM_8_SHA256", "8 bytes"},
+        {"ECDHE-ECDSA-AES128-CCM8", "8 bytes"},
+    };
+    static const char *const not_refused[] = {
+        "", "TLS_AES_128_GCM_SHA256", "DHE-RSA-AES128-SHA", "AES128-CCM", "DHEX", "nonsense"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof suites / sizeof suites[0]; i++) {
+        const char *reason = kt_suite_refusal(suites[i].name);
+
+        assert_int_equal(kt_suite_named(suites[i].name), 0);
+        assert_non_null(reason);
+        assert_non_null(strstr(reason, suites[i].part));
+    }
+    for (size_t i = 0; i < sizeof not_refused / sizeof not_refused[0]; i++) {
+        assert_null(kt_suite_refusal(not_refused[i]));
+    }
+    assert_non_null(kt_version_refusal("sslv3"));
+    assert_non_null(kt_version_refusal("SSLv2"));
+    assert_null(kt_version_refusal("SSLv4"));
+    assert_null(kt_version_refusal("TLSv1.0"));
+    assert_non_null(kt_group_refusal("sect233k1"));
+    assert_null(kt_group_refusal("secp256r1"));
+    assert_null(kt_group_refusal("modp2048"));
+    assert_non_null(kt_scheme_refusal("dsa_sha1"));
+    assert_null(kt_scheme_refusal("rsa_pkcs1_sha1"));
+    assert_null(kt_scheme_refusal("dsa"));
+}
+
+/* No name that can be used is hidden, and every line of the list is one that is found. */
+static void each_refusal_is_listed(void **state)
+{
+    struct kt_refused refused;
+    size_t n = 0;
+
+    (void)state;
+    for (; (refused = kt_refused_at(n)).name != NULL; n++) {
+        const char *reason = strcmp(refused.field, "versions") == 0 ? kt_version_refusal(refused.name)
+                             : strcmp(refused.field, "suites") == 0 ? kt_suite_refusal(refused.name)
+                             : strcmp(refused.field, "groups") == 0 ? kt_group_refusal(refused.name)
+                                                                    : kt_scheme_refusal(refused.name);
+
+        assert_non_null(reason);
+        assert_string_equal(reason, refused.reason);
+    }
+    assert_true(n > 40);
+    assert_null(kt_refused_at(SIZE_MAX).name);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_never_negotiated_is_known_with_its_reason),
+        cmocka_unit_test(each_refusal_is_listed),
         cmocka_unit_test(versions_have_names),
         cmocka_unit_test(every_number_is_read_back_from_its_name),
         cmocka_unit_test(names_are_those_of_the_registry),

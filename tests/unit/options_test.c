@@ -149,10 +149,23 @@ static void an_unknown_name_is_said(void **state)
     COMPLAINS("option --schemes: no signature scheme", "--schemes",
               "a_name_that_is_longer_than_any_scheme_will_ever_be_and_must_not_overflow_anything");
     COMPLAINS("option --alpn: a protocol name has", "--alpn", "h2,,http/1.1");
-    COMPLAINS("more than 32 names", "--groups",
+    COMPLAINS("option --suites: cipher suite \"RC4-SHA\": RC4 is broken (RFC 7465)", "--suites", "AES-128-GCM,RC4-SHA");
+    COMPLAINS("option --min-version: version \"SSLv3\": SSL 3.0 is broken (RFC 7568)", "--min-version", "SSLv3");
+    COMPLAINS("option --max-version: no version is called \"TLSv1.4\"", "--max-version", "TLSv1.4");
+    COMPLAINS("more than 64 names", "--groups",
+              "P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,"
+              "P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,"
               "P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,"
               "P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,P-256,"
               "P-256");
+}
+
+static void versions_have_names(void **state)
+{
+    (void)state;
+    assert_int_equal(PARSE("--min-version", "tlsv1.2", "--max-version", "1.3"), KT_EXIT_NONE);
+    assert_int_equal(options.min_version, KT_TLS_1_2);
+    assert_int_equal(options.max_version, KT_TLS_1_3);
 }
 
 static void lifetimes_are_for_both_directions(void **state)
@@ -403,6 +416,7 @@ int main(void)
         cmocka_unit_test(nothing_given_is_the_default),
         cmocka_unit_test(lists_are_in_order_of_preference),
         cmocka_unit_test(an_unknown_name_is_said),
+        cmocka_unit_test(versions_have_names),
         cmocka_unit_test(lifetimes_are_for_both_directions),
         cmocka_unit_test(numbers_have_limits),
         cmocka_unit_test(keys_and_passwords_belong_to_what_stands_before),

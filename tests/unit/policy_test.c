@@ -57,19 +57,87 @@ static void each_policy_is_as_it_was_released(void **state)
     }
 }
 
-static void a_policy_signs_handshakes_only_with_what_tls13_allows(void **state)
+static bool has(const uint16_t *ids, size_t count, uint16_t id)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (ids[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* PKCS#1 signs in TLS 1.2, and never in TLS 1.3. */
+static void a_policy_signs_handshakes_only_with_what_its_versions_allow(void **state)
 {
     const struct kt_policy *policy;
 
     (void)state;
     for (size_t n = 0; (policy = kt_policy_at(n)) != NULL; n++) {
         for (size_t i = 0; i < policy->scheme_count; i++) {
-            assert_true(kt_scheme_is_for(policy->schemes[i], KT_TLS_1_3));
+            bool fits = false;
+
+            for (size_t v = 0; v < policy->version_count; v++) {
+                fits |= kt_scheme_is_for(policy->schemes[i], policy->versions[v]);
+            }
+            assert_true(fits);
         }
     }
 }
 
-/* A policy is a wish, but of ours libcrypto grants all. */
+/* Each version has a suite, and each suite a version. */
+static void a_policy_has_suites_for_its_versions(void **state)
+{
+    const struct kt_policy *policy;
+
+    (void)state;
+    for (size_t n = 0; (policy = kt_policy_at(n)) != NULL; n++) {
+        for (size_t i = 0; i < policy->suite_count; i++) {
+            const struct kt_suite_facts *suite = kt_suite_facts(policy->suites[i]);
+
+            assert_non_null(suite);
+            assert_true(has(policy->versions, policy->version_count, suite->min_version));
+            assert_true(has(policy->versions, policy->version_count, suite->max_version));
+        }
+        for (size_t v = 0; v < policy->version_count; v++) {
+            bool any = false;
+
+            for (size_t i = 0; i < policy->suite_count; i++) {
+                any |= kt_suite_is_for(policy->suites[i], policy->versions[v]);
+            }
+            assert_true(any);
+        }
+    }
+}
+
+/* RFC 9325: ECDHE and AEAD, and nothing below TLS 1.2. */
+static void only_the_legacy_policy_has_what_is_legacy(void **state)
+{
+    const struct kt_policy *policy;
+
+    (void)state;
+    for (size_t n = 0; (policy = kt_policy_at(n)) != NULL; n++) {
+        bool legacy = false;
+
+        for (size_t i = 0; i < policy->version_count; i++) {
+            legacy |= policy->versions[i] < KT_TLS_1_2;
+        }
+        for (size_t i = 0; i < policy->suite_count; i++) {
+            const struct kt_suite_facts *suite = kt_suite_facts(policy->suites[i]);
+
+            legacy |= suite->legacy;
+            assert_int_equal(suite->legacy, suite->cbc || suite->kx == KT_KX_DHE || suite->kx == KT_KX_RSA);
+        }
+        for (size_t i = 0; i < policy->cert_scheme_count; i++) {
+            legacy |= kt_scheme_facts(policy->cert_schemes[i])->legacy;
+            assert_true(kt_scheme_is_sent(policy->cert_schemes[i]));
+        }
+        assert_int_equal(policy->legacy, legacy);
+        assert_int_equal(policy->legacy, strstr(policy->name, "legacy") != NULL);
+    }
+}
+
+/* A policy is a wish, but of ours libcrypto grants all that the versions spoken have. */
 static void a_policy_is_what_libcrypto_offers(void **state)
 {
     const struct kt_crypto *crypto = kt_crypto_libcrypto();
@@ -79,10 +147,14 @@ static void a_policy_is_what_libcrypto_offers(void **state)
     assert_non_null(crypto);
     for (size_t n = 0; (policy = kt_policy_at(n)) != NULL; n++) {
         for (size_t i = 0; i < policy->suite_count; i++) {
-            assert_non_null(kt_crypto_suite(crypto, policy->suites[i]));
+            if (kt_suite_facts(policy->suites[i])->max_version >= KT_VERSION_OLDEST) {
+                assert_non_null(kt_crypto_suite(crypto, policy->suites[i]));
+            }
         }
         for (size_t i = 0; i < policy->group_count; i++) {
-            assert_non_null(kt_crypto_group(crypto, policy->groups[i]));
+            if (!policy->legacy || (unsigned)KT_VERSION_OLDEST < KT_TLS_1_3) {
+                assert_non_null(kt_crypto_group(crypto, policy->groups[i]));
+            }
         }
     }
 }
@@ -117,13 +189,14 @@ static void compatible_differs_from_modern_in_order_only(void **state)
 
 static void policies_are_found_by_name_with_and_without_date(void **state)
 {
-    static const char *const unknown[] = {"", "2026-", "026-modern", "legacy", "2026-legacy", "modern ", "2025-modern"};
+    static const char *const unknown[] = {"", "2026-", "026-modern", "legacy ", "modern ", "2025-modern"};
 
     (void)state;
     assert_ptr_equal(kt_policy_named("modern"), &kt_policy_2026_modern);
     assert_ptr_equal(kt_policy_named("2026-modern"), &kt_policy_2026_modern);
     assert_ptr_equal(kt_policy_named("Compatible"), &kt_policy_2026_compatible);
     assert_ptr_equal(kt_policy_named("2026-COMPATIBLE"), &kt_policy_2026_compatible);
+    assert_ptr_equal(kt_policy_named("legacy"), &kt_policy_2026_legacy);
     for (size_t i = 0; i < KT_COUNT_OF(unknown); i++) {
         assert_null(kt_policy_named(unknown[i]));
     }
@@ -148,7 +221,7 @@ static void each_listed_policy_is_found_by_its_name_and_can_be_built(void **stat
         kt_config_unref(config);
         kt_builder_free(builder);
     }
-    assert_int_equal(n, 2);
+    assert_int_equal(n, 3);
     assert_null(kt_policy_at(SIZE_MAX));
 }
 
@@ -156,7 +229,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_policy_is_as_it_was_released),
-        cmocka_unit_test(a_policy_signs_handshakes_only_with_what_tls13_allows),
+        cmocka_unit_test(a_policy_signs_handshakes_only_with_what_its_versions_allow),
+        cmocka_unit_test(a_policy_has_suites_for_its_versions),
+        cmocka_unit_test(only_the_legacy_policy_has_what_is_legacy),
         cmocka_unit_test(a_policy_is_what_libcrypto_offers),
         cmocka_unit_test(compatible_differs_from_modern_in_order_only),
         cmocka_unit_test(policies_are_found_by_name_with_and_without_date),

@@ -129,15 +129,43 @@ static void values_of_lists_are_known_and_differ(void **state)
     expect_wrong("groups = x25519, P-257", 1, "P-257", "no value of this field is called so");
     expect_wrong("groups = x25519 P-256", 1, "x25519 P-256", "no value of this field is called so");
     expect_wrong("suites = x25519", 1, "x25519", "no value of this field is called so");
-    expect_wrong("versions = TLSv1.1", 1, "TLSv1.1", "no value of this field is called so");
+    expect_wrong("versions = TLSv1.4", 1, "TLSv1.4", "no value of this field is called so");
     expect_wrong("schemes = ed25519 = ed25519", 1, "ed25519 = ed25519", "no value of this field is called so");
     expect_wrong("cert-schemes = ed25519, ED25519", 1, "ED25519", "the value stands in the list twice");
     expect_wrong("groups = secp256r1, P-256", 1, "P-256", "the value stands in the list twice");
     expect_wrong("groups = x25519,", 1, "groups", "a value of the list is missing");
     expect_wrong("groups = ,x25519", 1, "groups", "a value of the list is missing");
     expect_wrong("groups = x25519, ,P-256", 1, "groups", "a value of the list is missing");
-    expect_wrong("based-on = legacy", 1, "legacy", "no policy is called so");
+    expect_wrong("based-on = ancient", 1, "ancient", "no policy is called so");
     expect_wrong("based-on = modern, compatible", 1, "modern, compatible", "no policy is called so");
+}
+
+static void a_value_that_is_never_negotiated_is_told_why(void **state)
+{
+    (void)state;
+    expect_wrong("versions = TLSv1.2, SSLv3", 1, "SSLv3", "SSL 3.0 is broken (RFC 7568)");
+    expect_wrong("\nsuites = AES-128-GCM, RC4-SHA", 2, "RC4-SHA", "RC4 is broken (RFC 7465)");
+    expect_wrong("suites = TLS_RSA_WITH_3DES_EDE_CBC_SHA", 1, "TLS_RSA_WITH_3DES_EDE_CBC_SHA",
+                 "the blocks of 3DES are too short (RFC 9325, SWEET32)");
+    expect_wrong("groups = secp224r1", 1, "secp224r1", "the curve is too short");
+    expect_wrong("schemes = dsa_sha1", 1, "dsa_sha1", "DSA certificates are not offered (RFC 9325)");
+    expect_wrong("cert-schemes = rsa_pkcs1_md5", 1, "rsa_pkcs1_md5", "MD5 is broken");
+}
+
+static void all_versions_and_suites_have_names(void **state)
+{
+    struct kt_user_policy p = parse(
+        "based-on = legacy\nversions = TLSv1.2, 1.1, TLSv1.0\n"
+        "suites = TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, AES256-SHA\n"
+        "groups = ffdhe2048, modp3072\nschemes = rsa_pkcs1_md5_sha1, ecdsa_sha1");
+
+    (void)state;
+    assert_ptr_equal(p.based_on, &kt_policy_2026_legacy);
+    assert_int_equal(p.versions.count, 3);
+    assert_int_equal(p.versions.ids[2], KT_TLS_1_0);
+    assert_int_equal(p.suites.ids[1], KT_SUITE_RSA_WITH_AES_256_CBC_SHA);
+    assert_int_equal(p.groups.ids[1], KT_GROUP_MODP3072);
+    assert_int_equal(p.schemes.ids[0], KT_SCHEME_RSA_PKCS1_MD5_SHA1);
 }
 
 static void numbers_are_decimal_and_in_range(void **state)
@@ -272,6 +300,8 @@ int main(void)
         cmocka_unit_test(every_field_arrives),
         cmocka_unit_test(lines_are_fields_with_values),
         cmocka_unit_test(values_of_lists_are_known_and_differ),
+        cmocka_unit_test(a_value_that_is_never_negotiated_is_told_why),
+        cmocka_unit_test(all_versions_and_suites_have_names),
         cmocka_unit_test(numbers_are_decimal_and_in_range),
         cmocka_unit_test(words_are_counted_bytes),
         cmocka_unit_test(arguments_are_checked),
