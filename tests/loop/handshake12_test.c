@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "crypto/toy/toy.h"
 #include "registry/registry.h"
 #include "support/loop.h"
 
@@ -169,14 +170,12 @@ static void every_suite_in_every_version_it_is_for(void **user)
 
 static void every_group(void **user)
 {
-    const struct kt_policy *policy = &kt_policy_2026_legacy;
-
     (void)user;
     lowest = KT_TLS_1_2;
-    for (size_t i = 0; i < policy->group_count; i++) {
-        bool prime = kt_group_facts(policy->groups[i])->kind == KT_GROUP_IS_DH;
+    for (const struct kt_group *const *g = kt_crypto_toy()->groups; *g != NULL; g++) {
+        bool prime = kt_group_facts((*g)->id)->kind == KT_GROUP_IS_DH;
 
-        group = policy->groups[i];
+        group = (*g)->id;
         suite = prime ? KT_SUITE_DHE_RSA_WITH_AES_128_GCM_SHA256 : KT_SUITE_ECDHE_RSA_WITH_AES_128_GCM_SHA256;
         loop_open(&l, &(struct loop_setup){.client = one_suite, .server = one_suite, .server_key = KT_KEY_RSA});
         loop_handshake(&l);
