@@ -33,7 +33,7 @@ enum {
 };
 
 struct server {
-    struct kt_options common;
+    struct kt_options common; /* first: the observer finds the server by it */
     struct kt_serve_options own;
     struct kt_site site;
     struct kt_crew crew;
@@ -438,6 +438,31 @@ static enum kt_exit open_ring(struct server *server)
     return fault == NULL ? KT_EXIT_NONE : kt_report_fault("", "ticket keys", fault, NULL, 0);
 }
 
+/* By any of the workers. What is not kept for want of room is a full handshake. */
+static void observe(void *user, const struct kt_conn *conn, const struct kt_notice *notice)
+{
+    struct server *server = user;
+
+    kt_options_observe(&server->common, conn, notice);
+    if (notice->kind == KT_NOTICE_SESSION) {
+        const struct kt_env *env = &server->common.env;
+
+        (void)kt_store_keep(server->own.sessions, notice->u.session, env->wall_seconds(env->user));
+    }
+}
+
+static enum kt_exit open_sessions(struct server *server)
+{
+    const struct kt_fault *fault;
+
+    if (!server->own.session_ids) {
+        return KT_EXIT_NONE;
+    }
+    fault = kt_store_new(NULL, &server->own.sessions);
+    server->common.env.observer = observe;
+    return fault == NULL ? KT_EXIT_NONE : kt_report_fault("", "sessions", fault, NULL, 0);
+}
+
 static enum kt_exit open_all(struct server *server)
 {
     enum kt_exit exit = kt_options_open(&server->common);
@@ -450,6 +475,9 @@ static enum kt_exit open_all(struct server *server)
     }
     if (exit == KT_EXIT_NONE) {
         exit = open_ring(server);
+    }
+    if (exit == KT_EXIT_NONE) {
+        exit = open_sessions(server);
     }
     if (exit == KT_EXIT_NONE) {
         exit = open_setup(server);
@@ -476,6 +504,7 @@ static void close_all(struct server *server)
     kt_setup_unref(server->setup);
     kt_credential_unref(server->ephemeral);
     kt_ticket_ring_unref(server->own.ring);
+    kt_store_free(server->own.sessions);
     close_fd(server->listener.fd);
     close_fd(server->signals.fd);
     close_fd(server->wake.fd);

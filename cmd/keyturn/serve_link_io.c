@@ -136,6 +136,17 @@ static void answer_sign(struct kt_link *link, const struct kt_ask *ask)
                  fault != NULL ? kt_answer_refuse(link->conn, fault) : kt_answer_signature(link->conn, signature, len));
 }
 
+static void answer_session(struct kt_link *link, const struct kt_ask *ask)
+{
+    struct kt_session *session = NULL;
+
+    if (link->setup->sessions != NULL) {
+        session = kt_store_find(link->setup->sessions, ask->u.fetch.id, ask->u.fetch.now);
+    }
+    kt_link_note(link, kt_answer_session(link->conn, session));
+    kt_session_unref(session);
+}
+
 static void answer_verify(struct kt_link *link, const struct kt_ask *ask)
 {
     const struct kt_fault *fault = NULL;
@@ -175,11 +186,13 @@ bool kt_link_answer(struct kt_link *link)
     case KT_ASK_DECRYPT:
         answer_decrypt(link, ask);
         break;
+    case KT_ASK_FETCH_SESSION:
+        answer_session(link, ask);
+        break;
     case KT_ASK_NONE:
     case KT_ASK_CHOOSE_CONFIG:
     case KT_ASK_CHOOSE_CREDENTIAL:
     case KT_ASK_RESUME:
-    case KT_ASK_FETCH_SESSION:
         kt_link_note(link, kt_answer_refuse(link->conn, NULL));
         break;
     }

@@ -104,6 +104,13 @@ static const char *set_ticket_lifetime(void *target, const char *value)
                : "is not a number of seconds from 1 to 604800";
 }
 
+static const char *set_session_ids(void *target, const char *value)
+{
+    (void)value;
+    ((struct kt_serve_options *)target)->session_ids = true;
+    return NULL;
+}
+
 static const char *set_workers(void *target, const char *value)
 {
     struct kt_serve_options *own = target;
@@ -131,6 +138,7 @@ static const struct kt_option table[] = {
     {"client-auth", "request|require", "whether a client needs one (require)", set_client_auth},
     {"tickets", "N", "tickets after each handshake, 0 to 8 (2); 0: nothing is resumed", set_tickets},
     {"ticket-lifetime", "S", "seconds for which a ticket is good (7200)", set_ticket_lifetime},
+    {"session-ids", NULL, "TLS 1.2: keep the sessions of clients that take no ticket", set_session_ids},
     {"workers", "N", "threads (as many as there are cores)", set_workers},
     {"control", "PATH", "a socket for the commands status epochs update update-both reload stop", set_control},
     {NULL, NULL, NULL, NULL},
@@ -147,6 +155,9 @@ static enum kt_exit check(const struct kt_options *common, const struct kt_serve
     if (own->client_auth_given && own->client_ca == NULL) {
         return kt_report_usage("serve", "--client-auth needs --client-ca");
     }
+    if (own->session_ids && own->tickets == 0) {
+        return kt_report_usage("serve", "--session-ids makes no sense with --tickets 0, which resumes nothing");
+    }
     if (own->ephemeral_out != NULL && common->credential_count > 0) {
         return kt_report_usage("serve", "--ephemeral-out makes no sense with a certificate of one's own");
     }
@@ -158,7 +169,7 @@ enum kt_exit kt_serve_options_parse(struct kt_options *common, struct kt_serve_o
     const struct kt_option_command command = {
         .name = "serve",
         .usage = "--listen ADDR:PORT --echo|--www DIR|--forward ADDR:PORT|--sink|--source BYTES",
-        .summary = "Serves TLS 1.3 on many connections at once.",
+        .summary = "Serves TLS on many connections at once.",
         .own = table,
         .target = own,
     };

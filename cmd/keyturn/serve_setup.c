@@ -66,6 +66,7 @@ static enum kt_exit add_resumption(struct kt_builder *builder, const struct kt_s
     resumption.ring = own->ring;
     resumption.generation = own->generation;
     resumption.tickets = (unsigned)own->tickets;
+    resumption.session_ids = own->session_ids;
     resumption.ticket_seconds = (uint32_t)own->ticket_seconds;
     resumption.context = (struct kt_span){(const uint8_t *)own->client_ca, len < 255 ? len : 255};
     fault = kt_builder_resumption(builder, &resumption);
@@ -108,6 +109,7 @@ enum kt_exit kt_setup_load(const struct kt_options *common, const struct kt_serv
     atomic_init(&setup->references, 1);
     setup->verify = kt_options_verify(common);
     setup->verify.any_name = true; /* clients are known by their authority, not by a host name */
+    setup->sessions = own->sessions;
     exit = load_trust(own, &setup->trust);
     if (exit == KT_EXIT_NONE) {
         exit = load_config(common, own, ephemeral, setup);

@@ -1,5 +1,6 @@
 """TLS 1.2 with stock programs in both roles."""
 import re
+import socket
 import ssl
 
 import pytest
@@ -84,8 +85,8 @@ def test_we_connect_with_each_suite(cli, peer, pki, server, kind, suite):
 
 @pytest.mark.parametrize("server", ["openssl", "gnutls"])
 @pytest.mark.parametrize("group", GROUPS)
-def test_we_connect_with_each_group(cli, peer, server, group):
-    connect(cli, old_server(peer, server).port, "--groups", group, group=group)
+def test_we_connect_with_each_group(cli, peer, pki, server, group):
+    connect(cli, old_server(peer, server, pki.leaf("rsa")).port, "--groups", group, group=group)
 
 
 @pytest.mark.parametrize("kind", ["client_p256", "client_rsa"])
@@ -145,9 +146,6 @@ def test_we_serve(cli, peer, pki, client, kind):
     assert there.wait_connected()[None] == ["TLSv1.2"]
 
 
-OPENSSL_SUITE = re.compile(r"TLS_(\w+?)_(\w+?)_WITH_(.*)")
-
-
 @pytest.mark.parametrize("kind, suite", PAIRS)
 def test_we_serve_each_suite(cli, peer, pki, kind, suite):
     there = cli.serve("--suites", suite, *ONLY, leaf=pki.leaf(kind))
@@ -187,6 +185,8 @@ def resumes(peer, port, tmp_path, *options):
     file = tmp_path / "sess.pem"
     first = peer.ping("openssl", port, "-tls1_2", "-sess_out", str(file), *options)
     assert first.ok, first.said
+    if not file.exists():  # there was nothing to write
+        return False
     client = peer.start_openssl_client(port, "-tls1_2", "-sess_in", str(file), *options)
     found = client.wait_out(re.compile(rb"^(New|Reused), TLSv1\.2", re.M))
     client.write(PING)
@@ -216,8 +216,7 @@ def test_gnutls_resumes(cli, peer):
     assert client.code == 0 and b"*** This is a resumed session" in client.out, client.report()
 
 
-def test_python_resumes_and_binds(cli, peer):
-    """tls-unique is the same on both sides, in a full handshake and in a resumed one."""
+def test_python_resumes(cli, peer):
     there = cli.serve()
     context = peer.python_context(False)
     context.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -226,7 +225,6 @@ def test_python_resumes_and_binds(cli, peer):
         assert tls.recv(len(PING)) == PING
         session = tls.session
         assert not tls.session_reused
-    import socket
     with socket.create_connection(("127.0.0.1", there.port), DEADLINE) as raw:
         with context.wrap_socket(raw, server_hostname="localhost", session=session) as tls:
             tls.sendall(PING)
