@@ -123,6 +123,7 @@ struct options options_of(const char *scenario, const char *certs)
     struct options options = {.certs = certs, .kind = strstr(scenario, "rsa") ? "rsa" : "ecdsa"};
     options.mutual = strstr(scenario, "mutual") != NULL;
     options.updates = strstr(scenario, "update") != NULL;
+    options.resume = strstr(scenario, "resumed") != NULL;
     if (strstr(scenario, "aes256")) {
         options.suite = SUITE_AES_256_GCM;
     } else if (strstr(scenario, "chacha")) {

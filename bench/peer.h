@@ -1,8 +1,9 @@
 /*
  * peer.h - what the benchmark asks of a TLS library. One adapter file for each; pair.c connects two of them.
  *
- * All adapters use their library alike: TLS 1.3 only, X25519 only, one suite, no tickets, a verified server whose
- * name is checked, and a verified client when asked for. Data is copied from and into the caller's memory.
+ * All adapters use their library alike: TLS 1.3 only, X25519 only, one suite, no tickets (resuming: one, sealed by the
+ * server and kept by nobody), a verified server whose name is checked, and a verified client when asked for. Data is
+ * copied from and into the caller's memory.
  */
 #ifndef BENCH_PEER_H
 #define BENCH_PEER_H
@@ -24,6 +25,7 @@ struct options {
     bool mutual;
     bool updates; /* KeyUpdates will be asked for without a pause, and counted */
     bool rest;    /* give buffers back while idle, where the library can */
+    bool resume;  /* clients offer the newest session, with a key exchange (psk_dhe_ke); servers issue one ticket */
 };
 
 #define SERVER_NAME "server.test"
@@ -55,6 +57,10 @@ size_t peer_receive(struct peer *peer, uint8_t *data, size_t cap);
 void peer_update(struct peer *peer);
 /* How often the other side changed its key; only with options.updates. */
 uint64_t peer_updates(const struct peer *peer);
+/* Whether a session stood for the certificates. */
+bool peer_resumed(const struct peer *peer);
+/* Reads the ticket that is on the wire; later clients offer its session. */
+void peer_keep_session(struct peer *peer);
 /* The connection will be idle. */
 void peer_rest(struct peer *peer);
 void peer_free(struct peer *peer);

@@ -20,6 +20,8 @@ static struct options options;
 static struct kt_config *configs[2];
 static struct kt_trust *trust;
 static struct kt_verify verify[2];
+static struct kt_ticket_ring *ring;
+static struct kt_session *newest;
 
 /* Ends the program unless `fault` is none. */
 static void must(const struct kt_fault *fault, const char *what)
@@ -39,6 +41,33 @@ static const char *file_of(const char *who, const char *ending)
     return path;
 }
 
+static void keep_newest(void *user, const struct kt_conn *conn, const struct kt_notice *notice)
+{
+    (void)user;
+    (void)conn;
+    if (notice->kind == KT_NOTICE_SESSION) {
+        kt_session_unref(newest);
+        newest = kt_session_ref(notice->u.session);
+    }
+}
+
+static struct kt_env env_of(bool is_server)
+{
+    struct kt_env env = *kt_env_linux();
+    if (options.resume && !is_server) {
+        env.observer = keep_newest;
+    }
+    return env;
+}
+
+static void add_resumption(struct kt_builder *builder)
+{
+    struct kt_resumption resumption = kt_resumption_default();
+    resumption.ring = ring;
+    resumption.tickets = 1;
+    must(kt_builder_resumption(builder, &resumption), "resumption");
+}
+
 static void add_credential(struct kt_builder *builder, const char *who)
 {
     struct kt_credential *credential;
@@ -53,8 +82,9 @@ static struct kt_config *config_of(bool is_server)
     static const uint16_t suites[] = {KT_SUITE_AES_128_GCM_SHA256, KT_SUITE_AES_256_GCM_SHA384,
                                       KT_SUITE_CHACHA20_POLY1305_SHA256};
     static const uint16_t group = KT_GROUP_X25519;
+    const struct kt_env env = env_of(is_server);
     struct kt_builder *builder;
-    must(kt_builder_new(is_server ? KT_SERVER : KT_CLIENT, kt_env_linux(), &builder), "builder");
+    must(kt_builder_new(is_server ? KT_SERVER : KT_CLIENT, &env, &builder), "builder");
     must(kt_builder_suites(builder, &suites[options.suite], 1), "suites");
     must(kt_builder_groups(builder, &group, 1), "groups");
     if (is_server || options.mutual) {
@@ -67,6 +97,9 @@ static struct kt_config *config_of(bool is_server)
         struct kt_lifetime lifetime = kt_lifetime_default();
         lifetime.min_gap_ms = 0;
         must(kt_builder_lifetime(builder, &lifetime), "lifetime");
+    }
+    if (options.resume) {
+        add_resumption(builder);
     }
     struct kt_config *config;
     must(kt_builder_build(builder, &config), "configuration");
@@ -81,6 +114,7 @@ void peer_setup(const struct options *given)
     must(kt_trust_add_file(trust, file_of("root", "pem")), "trust");
     verify[false] = verify[true] = kt_verify_default();
     verify[true].any_name = true; /* servers check no name of their clients */
+    must(kt_ticket_ring_new(kt_env_linux(), NULL, &ring), "ticket ring");
     configs[false] = config_of(false);
     configs[true] = config_of(true);
 }
@@ -92,7 +126,10 @@ struct peer *peer_new(bool is_server, struct wire *in, struct wire *out)
         die("out of memory");
     }
     *peer = (struct peer){.in = in, .out = out, .is_server = is_server};
-    struct kt_conn_options how = {.server_name = {(const uint8_t *)SERVER_NAME, strlen(SERVER_NAME)}};
+    struct kt_conn_options how = {
+        .server_name = {(const uint8_t *)SERVER_NAME, strlen(SERVER_NAME)},
+        .session = newest,
+    };
     must(kt_conn_new(configs[is_server], is_server ? NULL : &how, &peer->conn), "kt_conn_new");
     return peer;
 }
@@ -173,6 +210,20 @@ void peer_update(struct peer *peer)
 uint64_t peer_updates(const struct peer *peer)
 {
     return kt_conn_epoch(peer->conn, KT_RECEIVING).number;
+}
+
+bool peer_resumed(const struct peer *peer)
+{
+    return kt_conn_facts(peer->conn).resumed;
+}
+
+void peer_keep_session(struct peer *peer)
+{
+    uint8_t none[1];
+    size_t got = peer_receive(peer, none, sizeof none);
+    if (got != 0 || newest == NULL) {
+        die("no ticket came");
+    }
 }
 
 void peer_rest(struct peer *peer)

@@ -20,6 +20,7 @@ struct peer {
 static struct options options;
 static SSL_CTX *contexts[2];
 static BIO_METHOD *method;
+static SSL_SESSION *newest;
 
 __attribute__((noreturn)) static void fail(const char *what)
 {
@@ -67,6 +68,29 @@ static const char *file_of(const char *who, const char *ending)
     return path;
 }
 
+static int keep_newest(SSL *ssl, SSL_SESSION *session)
+{
+    (void)ssl;
+    SSL_SESSION_free(newest);
+    newest = session;
+    return 1; /* it is ours now */
+}
+
+static void set_tickets(SSL_CTX *context, bool is_server)
+{
+    if (!options.resume) {
+        SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+        SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+        SSL_CTX_set_num_tickets(context, 0);
+    } else if (is_server) {
+        SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+        SSL_CTX_set_num_tickets(context, 1);
+    } else {
+        SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+        SSL_CTX_sess_set_new_cb(context, keep_newest);
+    }
+}
+
 static SSL_CTX *context_of(bool is_server)
 {
     static const char *const suites[] = {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384",
@@ -76,9 +100,7 @@ static SSL_CTX *context_of(bool is_server)
         !SSL_CTX_set_ciphersuites(context, suites[options.suite]) || !SSL_CTX_set1_groups_list(context, "X25519")) {
         fail("SSL_CTX_new");
     }
-    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
-    SSL_CTX_set_num_tickets(context, 0);
+    set_tickets(context, is_server);
     if (options.rest) {
         SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
     }
@@ -142,6 +164,9 @@ struct peer *peer_new(bool is_server, struct wire *in, struct wire *out)
         if (!SSL_set_tlsext_host_name(peer->ssl, SERVER_NAME) || !SSL_set1_host(peer->ssl, SERVER_NAME)) {
             fail("setting the name");
         }
+        if (newest != NULL && !SSL_set_session(peer->ssl, newest)) {
+            fail("SSL_set_session");
+        }
     }
     return peer;
 }
@@ -181,6 +206,21 @@ void peer_update(struct peer *peer)
 uint64_t peer_updates(const struct peer *peer)
 {
     return peer->updates;
+}
+
+bool peer_resumed(const struct peer *peer)
+{
+    return SSL_session_reused(peer->ssl) == 1;
+}
+
+void peer_keep_session(struct peer *peer)
+{
+    uint8_t none[1];
+    size_t got = peer_receive(peer, none, sizeof none);
+    if (got != 0 || newest == NULL) {
+        die("no ticket came");
+    }
+    SSL_set_shutdown(peer->ssl, SSL_SENT_SHUTDOWN); /* freed without it, it would take its session along */
 }
 
 /* SSL_MODE_RELEASE_BUFFERS does it by itself. */

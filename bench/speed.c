@@ -24,6 +24,26 @@ static void handshake(void)
     pair_close(pair);
 }
 
+/* With the ticket of the one before, and on to the next ticket. */
+static void resumed(void)
+{
+    pair_open(pair);
+    pair_handshake(pair);
+    if (!peer_resumed(pair->client) || !peer_resumed(pair->server)) {
+        die("the session was not resumed");
+    }
+    peer_keep_session(pair->client);
+    pair_close(pair);
+}
+
+static void first_session(void)
+{
+    pair_open(pair);
+    pair_handshake(pair);
+    peer_keep_session(pair->client);
+    pair_close(pair);
+}
+
 static void bulk(void)
 {
     pair_to_server(pair, RECORD_LEN);
@@ -52,6 +72,7 @@ static const struct scenario {
     const char *unit;
 } scenarios[] = {
     {"handshake", handshake, false, 1, "handshakes/s"},
+    {"resumed", resumed, false, 1, "handshakes/s"},
     {"bulk", bulk, true, 2.0 * RECORD_LEN / 1e6, "MB/s"},
     {"message", message, true, 2, "messages/s"},
     {"update", update, true, 1, "rounds/s"},
@@ -104,6 +125,9 @@ int main(int argc, char **argv)
     if (scenario->connected) {
         pair_open(pair);
         pair_handshake(pair);
+    }
+    if (options.resume) {
+        first_session();
     }
     uint64_t before = options.updates ? peer_updates(pair->client) : 0;
     if (strcmp(argv[3], "--iterations") == 0) {

@@ -14,7 +14,7 @@
  *      1.033  |<---------------------------------- ServerHello 90 --|
  *      1.034  |== receiving key 0: initial =========================|
  */
-enum { LADDER = 56, TRACE_LINE = 768 };
+enum { LADDER = 56, EXTENSIONS = 40, TRACE_LINE = 4096 };
 
 struct kt_trace {
     int fd;
@@ -54,33 +54,26 @@ static void write_line(const struct kt_trace *trace, struct line *line)
 
 /* Names of things */
 
-const char *kt_trace_message_name(uint8_t type, char spare[16])
+const char *kt_trace_message_name(uint8_t type, struct kt_span message, char spare[16])
 {
-    switch (type) {
-    case 1:
-        return "ClientHello";
-    case 2:
-        return "ServerHello";
-    case 4:
-        return "NewSessionTicket";
-    case 5:
-        return "EndOfEarlyData";
-    case 8:
-        return "EncryptedExtensions";
-    case 11:
-        return "Certificate";
-    case 13:
-        return "CertificateRequest";
-    case 15:
-        return "CertificateVerify";
-    case 20:
-        return "Finished";
-    case 24:
-        return "KeyUpdate";
-    default:
+    const char *name = kt_message_is_retry(message) ? "HelloRetryRequest" : kt_message_name(type);
+
+    if (name == NULL) {
         (void)snprintf(spare, 16, "message %u", type);
         return spare;
     }
+    return name;
+}
+
+static const char *extension_name(uint16_t number, char spare[16])
+{
+    const char *name = kt_extension_name(number);
+
+    if (name == NULL) {
+        (void)snprintf(spare, 16, "ext %u", number);
+        return spare;
+    }
+    return name;
 }
 
 static const char *content_name(uint8_t type)
@@ -102,6 +95,11 @@ static const char *content_name(uint8_t type)
 static const char *direction_name(enum kt_direction direction)
 {
     return direction == KT_SENDING ? "sent" : "received";
+}
+
+static const char *truth(bool is)
+{
+    return is ? "true" : "false";
 }
 
 /* Names that may come from the peer: nothing that ends a JSON string or that a terminal acts on. */
@@ -134,6 +132,23 @@ static void json_record(struct line *line, const struct kt_notice *n)
         n->u.record.wire_len, n->u.record.content_len, n->u.record.epoch);
 }
 
+/* All of EXTENSIONS have room in a line, so that it is never cut. */
+static void json_message(struct line *line, const struct kt_notice *n)
+{
+    struct kt_extension_info extensions[EXTENSIONS];
+    struct kt_span message = n->u.message.body;
+    size_t count = kt_message_extensions(message, extensions, EXTENSIONS);
+    char spare[16];
+
+    add(line, ",\"direction\":\"%s\",\"name\":\"%s\",\"len\":%zu", direction_name(n->direction),
+        kt_trace_message_name(n->u.message.type, message, spare), message.len);
+    for (size_t i = 0; i < count && i < EXTENSIONS; i++) {
+        add(line, "%s{\"name\":\"%s\",\"len\":%u}", i == 0 ? ",\"extensions\":[" : ",",
+            extension_name(extensions[i].number, spare), extensions[i].len);
+    }
+    add(line, count > 0 ? "]" : "");
+}
+
 static void json_connected(struct line *line, const struct kt_facts *facts)
 {
     char alpn[256];
@@ -142,24 +157,24 @@ static void json_connected(struct line *line, const struct kt_facts *facts)
     add(line, ",\"version\":\"%s\",\"suite\":\"%s\",\"group\":\"%s\",\"scheme\":\"%s\"",
         kt_version_name(facts->version), kt_suite_name(facts->suite), kt_group_name(facts->group),
         kt_scheme_name(scheme_of(facts)));
-    add(line, ",\"alpn\":\"%s\",\"sni\":\"%s\",\"retried\":%s,\"authenticated\":%s", harmless(facts->alpn, alpn),
-        harmless(facts->server_name, sni), facts->hello_retried ? "true" : "false",
-        facts->peer_authenticated ? "true" : "false");
+    add(line, ",\"alpn\":\"%s\",\"sni\":\"%s\",\"retried\":%s,\"resumed\":%s,\"authenticated\":%s",
+        harmless(facts->alpn, alpn), harmless(facts->server_name, sni), truth(facts->hello_retried),
+        truth(facts->resumed), truth(facts->peer_authenticated));
+    add(line, ",\"limit_sent\":%u,\"limit_received\":%u", facts->record_limit_sending, facts->record_limit_receiving);
 }
 
 /* The members that are the event's own. False for an event that is not drawn: secrets are for the key log. */
 static bool json_event(struct line *line, const struct kt_facts *facts, const struct kt_notice *n)
 {
     const char *direction = direction_name(n->direction);
-    char spare[16];
 
     switch (n->kind) {
     case KT_NOTICE_STATE:
         add(line, "\"state\",\"from\":\"%s\",\"to\":\"%s\"", n->u.state.from, n->u.state.to);
         return true;
     case KT_NOTICE_MESSAGE:
-        add(line, "\"message\",\"direction\":\"%s\",\"name\":\"%s\",\"len\":%zu", direction,
-            kt_trace_message_name(n->u.message.type, spare), n->u.message.body.len);
+        add(line, "\"message\"");
+        json_message(line, n);
         return true;
     case KT_NOTICE_RECORD:
         add(line, "\"record\"");
@@ -180,6 +195,9 @@ static bool json_event(struct line *line, const struct kt_facts *facts, const st
     case KT_NOTICE_SESSION:
         add(line, "\"session\",\"seconds\":%lld",
             (long long)(kt_session_facts(n->u.session).expires_at - kt_session_facts(n->u.session).issued_at));
+        return true;
+    case KT_NOTICE_POST_AUTH:
+        add(line, "\"post-auth\",\"direction\":\"%s\",\"certificates\":%zu", direction, n->u.post_auth.chain_len);
         return true;
     case KT_NOTICE_SECRET:
         break;
@@ -226,8 +244,8 @@ static void rung_of_message(struct rung *rung, const struct kt_notice *n)
     char spare[16];
 
     rung->colour = n->direction == KT_SENDING ? "32" : "36";
-    (void)snprintf(rung->label, sizeof rung->label, "%s %zu", kt_trace_message_name(n->u.message.type, spare),
-                   n->u.message.body.len);
+    (void)snprintf(rung->label, sizeof rung->label, "%s %zu",
+                   kt_trace_message_name(n->u.message.type, n->u.message.body, spare), n->u.message.body.len);
 }
 
 static void rung_of_epoch(struct rung *rung, const struct kt_notice *n)
@@ -245,8 +263,24 @@ static void rung_of_connected(struct rung *rung, const struct kt_facts *facts)
     rung->fill = '=';
     rung->arrow = false;
     rung->colour = "1;32";
-    (void)snprintf(rung->label, sizeof rung->label, "connected %s %s %s", kt_version_name(facts->version),
-                   kt_suite_name(facts->suite), kt_group_name(facts->group));
+    (void)snprintf(rung->label, sizeof rung->label, "%s %s %s %s", facts->resumed ? "resumed" : "connected",
+                   kt_version_name(facts->version), kt_suite_name(facts->suite), kt_group_name(facts->group));
+}
+
+static const char *post_auth_outcome(const struct kt_notice *n)
+{
+    if (n->u.post_auth.chain_len == 0) {
+        return "no certificate to show";
+    }
+    return n->direction == KT_SENDING ? "certificate shown" : "certificate accepted";
+}
+
+static void rung_of_post_auth(struct rung *rung, const struct kt_notice *n)
+{
+    rung->fill = '=';
+    rung->arrow = false;
+    rung->colour = "1;32";
+    (void)snprintf(rung->label, sizeof rung->label, "%s", post_auth_outcome(n));
 }
 
 /* False for events the ladder leaves out: secrets, and moves of the machine, which the messages show as well.
@@ -271,6 +305,9 @@ static bool rung_of(struct rung *rung, const struct kt_facts *facts, const struc
         return true;
     case KT_NOTICE_CONNECTED:
         rung_of_connected(rung, facts);
+        return true;
+    case KT_NOTICE_POST_AUTH:
+        rung_of_post_auth(rung, n);
         return true;
     case KT_NOTICE_STATE:
     case KT_NOTICE_SECRET:
@@ -298,20 +335,62 @@ static void add_rung(struct line *line, const struct rung *rung, bool comes)
     add(line, "|%s|", bar);
 }
 
+static void begin_line(struct line *line, uint64_t id)
+{
+    line->len = 0;
+    if (id != 0) {
+        add(line, "[%" PRIu64 "] ", id);
+    }
+}
+
+/* Below a message, on the side that its name is on: between the posts, without a time. */
+static void draw_words(const struct kt_trace *trace, uint64_t id, const char *words, bool comes)
+{
+    const int room = LADDER - 6;
+    struct line line;
+
+    begin_line(&line, id);
+    add(&line, "            |   %*s   |", comes ? room : -room, words);
+    write_line(trace, &line);
+}
+
+/* As many to a line as fit. */
+static void draw_extensions(const struct kt_trace *trace, uint64_t id, const struct kt_notice *notice)
+{
+    struct kt_extension_info extensions[EXTENSIONS];
+    size_t count = kt_message_extensions(notice->u.message.body, extensions, EXTENSIONS);
+    bool comes = notice->direction == KT_RECEIVING;
+    char words[LADDER] = "";
+    char spare[16];
+
+    for (size_t i = 0; i < count && i < EXTENSIONS; i++) {
+        char word[LADDER];
+        int len = snprintf(word, sizeof word, "%s %u%s", extension_name(extensions[i].number, spare), extensions[i].len,
+                           i + 1 < count ? ", " : "");
+
+        if (words[0] != '\0' && strlen(words) + (size_t)len > LADDER - 6) {
+            draw_words(trace, id, words, comes);
+            words[0] = '\0';
+        }
+        (void)snprintf(words + strlen(words), sizeof words - strlen(words), "%s", word);
+    }
+    if (words[0] != '\0') {
+        draw_words(trace, id, words, comes);
+    }
+}
+
 static void draw_ladder(const struct kt_trace *trace, const struct kt_facts *facts, uint64_t id, uint64_t us,
                         const struct kt_notice *notice)
 {
     bool colour = trace->form == KT_TRACE_COLOR;
-    struct line line = {.len = 0};
+    struct line line;
     struct rung rung;
 
     if (!rung_of(&rung, facts, notice)) {
         return;
     }
     rung.label[LADDER - 8] = '\0'; /* leaves the bar a piece at each side */
-    if (id != 0) {
-        add(&line, "[%" PRIu64 "] ", id);
-    }
+    begin_line(&line, id);
     add(&line, "%6" PRIu64 ".%03u  ", us / 1000, (unsigned)(us % 1000));
     if (colour) {
         add(&line, "\033[%sm", rung.colour);
@@ -321,6 +400,9 @@ static void draw_ladder(const struct kt_trace *trace, const struct kt_facts *fac
         add(&line, "\033[0m");
     }
     write_line(trace, &line);
+    if (notice->kind == KT_NOTICE_MESSAGE) {
+        draw_extensions(trace, id, notice);
+    }
 }
 
 struct kt_trace *kt_trace_new(int fd, enum kt_trace_form form)

@@ -5,7 +5,8 @@
  *      1.033  |<-------------------------------- ServerHello 90 --|
  *      1.034  |== receiving key 0: initial =======================|
  *
- * We are on the left, the peer on the right; the number behind a message is its length in bytes. A trace is
+ * We are on the left, the peer on the right; the number behind a message is its length in bytes. The extensions of a
+ * message stand below it. A trace is
  * not changed by drawing, and each line is one write, so any number of threads may draw.
  */
 #ifndef KT_TRACE_H
@@ -41,6 +42,6 @@ void kt_trace_draw(struct kt_trace *trace, const struct kt_facts *facts, uint64_
                    const struct kt_notice *notice);
 
 /* "ClientHello" and so on; "message 99" is made in `spare` for a type without name. */
-const char *kt_trace_message_name(uint8_t type, char spare[16]);
+const char *kt_trace_message_name(uint8_t type, struct kt_span message, char spare[16]);
 
 #endif

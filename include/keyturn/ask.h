@@ -4,8 +4,10 @@
  * The engine calls nobody. When it needs something from outside, kt_conn_status has KT_CAN_ANSWER,
  * kt_conn_ask shows the question, and nothing moves until it is answered: at once, later, or after another
  * thread has worked on it (the connection itself still belongs to one thread at a time). What the ask points
- * to stays valid until it is answered or the connection is freed. An answer to nothing, a second answer or one of
- * another kind is KT_REASON_USAGE_NOTHING_ASKED and changes nothing.
+ * to stays valid until it is answered or the connection is freed. After the handshake (post-handshake authentication)
+ * asks and answers belong to the receiving half, and only the answer to the request waits for them: data flows on, both
+ * ways. Several requests may be open: their asks are shown one after the other. An answer to nothing, a second answer
+ * or one of another kind is KT_REASON_USAGE_NOTHING_ASKED and changes nothing.
  */
 #ifndef KEYTURN_ASK_H
 #define KEYTURN_ASK_H
@@ -42,7 +44,9 @@ struct kt_ask {
             struct kt_id_list schemes;      /* signature_algorithms */
             struct kt_id_list cert_schemes; /* signature_algorithms_cert, or the same as schemes */
             struct kt_span authorities;     /* certificate_authorities list as on the wire, or empty */
+            struct kt_span oid_filters;     /* client only: oid_filters list as on the wire, or empty */
             struct kt_span client_hello;    /* server only: the whole message */
+            bool post_handshake;            /* client: the server asks after the handshake */
         } choose;
 
         /* SIGN: `input` under `scheme` (for ECDSA the DER form). */
@@ -60,6 +64,7 @@ struct kt_ask {
             size_t chain_len;
             struct kt_span server_name;     /* client: the name given to kt_conn_new, or empty */
             struct kt_span ocsp_response;   /* stapled to the leaf, or empty */
+            struct kt_span sct_list;        /* RFC 6962: SignedCertificateTimestampList of the leaf as sent, or empty */
             struct kt_id_list cert_schemes; /* the schemes allowed in chain signatures */
         } verify;
 

@@ -74,7 +74,8 @@ KT_API KT_MUST_USE const struct kt_fault *kt_builder_alpn(struct kt_builder *b, 
  * Adds a credential (config.h below); the builder and what it builds hold references. A server tries them in
  * the order added: one whose name fits the server_name asked for and that can sign with a scheme of the
  * client's offer wins; else the first whose scheme fits (unless kt_builder_strict_names). A client answers a
- * CertificateRequest with the first that fits, or with none. At most 32.
+ * CertificateRequest with the first that fits and is of an authority that the server names; else with the first
+ * that fits, or with none. At most 32.
  */
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_credential(struct kt_builder *b, struct kt_credential *credential);
 
@@ -93,6 +94,28 @@ KT_API void kt_builder_client_auth(struct kt_builder *b, enum kt_client_auth mod
  * bytes with two of length each. Default none. */
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_authorities(struct kt_builder *b, const struct kt_span *names,
                                                                  size_t n);
+
+/*
+ * Server: the certificate extensions (object identifier and its values, both DER) that a client's certificate must
+ * have, sent as oid_filters in CertificateRequest (RFC 9846 section 4.3.5). Clients pass over those they do not know:
+ * whether a certificate fits is for KT_ASK_VERIFY to see. An identifier has 1 to 255 bytes and stands once; together at
+ * most 65535 bytes with three of length each. Default none.
+ */
+struct kt_oid_filter {
+    struct kt_span oid;    /* content of the OBJECT IDENTIFIER, without tag and length */
+    struct kt_span values; /* may be empty: any */
+};
+
+KT_API KT_MUST_USE const struct kt_fault *kt_builder_oid_filters(struct kt_builder *b,
+                                                                 const struct kt_oid_filter *filters, size_t n);
+
+/*
+ * Client: tells the server that it may ask for a certificate after the handshake, too (RFC 9846 section 4.3.6). Then a
+ * CertificateRequest is answered as one of the handshake, whenever it comes: KT_ASK_CHOOSE_CREDENTIAL where switched
+ * on, else a configured credential, else none. Off, such a request ends the connection. HTTP/2 forbids it (RFC 8740).
+ * Default false. kt_builder_build refuses it on a server (CONFIG_CLIENT_AUTH).
+ */
+KT_API void kt_builder_post_handshake_auth(struct kt_builder *b, bool on);
 
 /* The key-lifetime contract of all connections. Refused by kt_builder_build (CONFIG_LIFETIME): a limit in seconds that
  * min_gap_ms would never let be kept, and a peer_budget out of range. */
@@ -126,6 +149,19 @@ KT_API void kt_builder_grease(struct kt_builder *b, bool on);
 /* Client: asks the server to staple an OCSP response to its certificate (RFC 6066 section 8); what comes is shown
  * by KT_ASK_VERIFY. Default true. */
 KT_API void kt_builder_staple(struct kt_builder *b, bool on);
+
+/* Client: asks for signed certificate timestamps beside the server's certificate (RFC 6962 section 3.3). What comes is
+ * shown by KT_ASK_VERIFY, well-formed and otherwise unchecked. Default false. */
+KT_API void kt_builder_sct(struct kt_builder *b, bool on);
+
+/*
+ * Client: says how many tickets it wants, after a full handshake and after a resumed one (RFC 9149), 0 to 255 and at
+ * most the lifetime's peer_budget. Without resumption both must be 0, which asks for none (kt_builder_build:
+ * CONFIG_RESUMPTION). Default: nothing is said. What the server promises is in kt_facts. A server heeds such a wish
+ * always: it sends as many as `tickets` of its kt_resumption or, where that is less, as the client wants.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_builder_ticket_request(struct kt_builder *b, unsigned after_full,
+                                                                    unsigned after_resumed);
 
 /* The observer gets KT_NOTICE_SECRET. DANGER: whoever has these secrets reads the connections. Default false. */
 KT_API void kt_builder_danger_keylog(struct kt_builder *b, bool on);
@@ -219,8 +255,9 @@ struct kt_credential_parts {
     const struct kt_span *names; /* host names the leaf is for, "*.example.org" as in RFC 9525; 0 to 1024 */
     size_t name_count;
     const struct kt_span *ocsp_response; /* NULL, or a DER OCSP response to staple to the leaf */
-    void *key;                           /* for its owner; the engine never looks */
-    void (*release_key)(void *key);      /* called with the last reference; may be NULL */
+    const struct kt_span *sct_list; /* NULL, or a SignedCertificateTimestampList of the leaf (RFC 6962 section 3.3) */
+    void *key;                      /* for its owner; the engine never looks */
+    void (*release_key)(void *key); /* called with the last reference; may be NULL */
 };
 
 /* Copies all but `key`, which on a fault stays the caller's. Faults: USAGE_ARGUMENT, MEMORY_SPENT. */
@@ -235,6 +272,8 @@ KT_API size_t kt_credential_chain_len(const struct kt_credential *credential);
 KT_API struct kt_span kt_credential_certificate(const struct kt_credential *credential, size_t index);
 /* What is stapled to the leaf, or empty. */
 KT_API struct kt_span kt_credential_ocsp_response(const struct kt_credential *credential);
+/* The list of timestamps sent to clients that ask for it, or empty. */
+KT_API struct kt_span kt_credential_sct_list(const struct kt_credential *credential);
 
 #ifdef __cplusplus
 }

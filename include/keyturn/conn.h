@@ -8,12 +8,11 @@
  *
  * Threads: until KT_NOTICE_CONNECTED (kt_conn_is_connected) a connection belongs to one thread. From then on one
  * thread may use the receiving half and another the sending half at the same time, without a lock:
- *      receiving half: kt_conn_in*, kt_conn_read*, kt_conn_in_end, kt_conn_rest(KT_RECEIVING)
- *      sending half:   kt_conn_out*, kt_conn_write*, kt_conn_send, kt_conn_close, kt_conn_tick, kt_conn_deadline,
- *                      kt_conn_rest(KT_SENDING)
- *      each half:      kt_conn_half_status and kt_conn_epoch of its own direction
- *      any thread:     kt_conn_rekey, kt_conn_pending_rekey, kt_conn_fault, and inspect.h where it says so
- * drive.h has a ready-made owner over a file descriptor.
+ *      receiving half: kt_conn_in*, kt_conn_read*, kt_conn_in_end, kt_conn_rest(KT_RECEIVING), kt_conn_ask,
+ * kt_answer_*, kt_conn_request_certificate, kt_conn_send_tickets sending half:   kt_conn_out*, kt_conn_write*,
+ * kt_conn_send, kt_conn_close, kt_conn_tick, kt_conn_deadline, kt_conn_rest(KT_SENDING) each half: kt_conn_half_status
+ * and kt_conn_epoch of its own direction any thread:     kt_conn_rekey, kt_conn_pending_rekey, kt_conn_fault, and
+ * inspect.h where it says so drive.h has a ready-made owner over a file descriptor.
  */
 #ifndef KEYTURN_CONN_H
 #define KEYTURN_CONN_H
@@ -128,6 +127,28 @@ KT_API KT_MUST_USE const struct kt_fault *kt_conn_close(struct kt_conn *conn);
  */
 KT_API KT_MUST_USE const struct kt_fault *kt_conn_rekey(struct kt_conn *conn, enum kt_rekey what);
 KT_API unsigned kt_conn_pending_rekey(const struct kt_conn *conn);
+
+/*
+ * Server: asks the client for a certificate now, in the middle of whatever goes on (RFC 9846 section 4.7.2). The
+ * request goes out before the next record; the answer comes when the client has it: its chain is asked about
+ * (KT_ASK_VERIFY), and KT_NOTICE_POST_AUTH tells the end. A client without certificate fails the connection with
+ * KT_CLIENT_AUTH_REQUIRE (CERTIFICATE_REQUIRED), and not with KT_CLIENT_AUTH_REQUEST. Authorities, filters and schemes
+ * are the configuration's. Up to 4 requests may wait for their answers; the last answer with a certificate says who the
+ * client is, in kt_conn_facts and in sessions issued from then on (kt_conn_send_tickets). Faults: USAGE_STATE on a
+ * client or before the handshake is done, USAGE_ARGUMENT, USAGE_AFTER_CLOSE (either side has closed), USAGE_POST_AUTH
+ * when the client did not offer it (kt_conn_facts), USAGE_REQUESTS_OPEN; MEMORY_SPENT, RANDOM_FAILED and CRYPTO_FAILED
+ * leave the connection as it was.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_conn_request_certificate(struct kt_conn *conn, enum kt_client_auth mode);
+
+/*
+ * Server: issues `count` further tickets, 1 to 8 (session.h), beside those that follow the handshake. They stand for
+ * what is known of the client now. Their lineage and its end are those of the connection: who resumes does not live
+ * longer, and who revokes the lineage reaches them. Faults: USAGE_STATE on a client or before the handshake is done,
+ * USAGE_ARGUMENT, USAGE_AFTER_CLOSE, USAGE_TICKETS when this server issues none, the client takes none, or the lineage
+ * is at its end; MEMORY_SPENT, RANDOM_FAILED and CRYPTO_FAILED: none was issued.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_conn_send_tickets(struct kt_conn *conn, unsigned count);
 
 /*
  * Time. kt_conn_deadline returns the monotonic time in ms at which kt_conn_tick should be called, UINT64_MAX for never.

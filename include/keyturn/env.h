@@ -21,14 +21,16 @@ enum kt_notice_kind {
     KT_NOTICE_SECRET,    /* a secret for the key log; only when the configuration asked for it */
     KT_NOTICE_EPOCH,     /* a direction changed its key */
     KT_NOTICE_CONNECTED, /* the handshake is done; application data may flow */
-    KT_NOTICE_SESSION    /* may be resumed by a later connection. Received: a client's, to be offered; sent: a server's
-                          * that has an id, to be kept for KT_ASK_FETCH_SESSION (session.h) */
+    /* May be resumed by a later connection. Received: a client's, to be offered; sent: a server's that has an id, to be
+     * kept for KT_ASK_FETCH_SESSION (session.h). */
+    KT_NOTICE_SESSION,
+    KT_NOTICE_POST_AUTH  /* post-handshake authentication: a request was answered */
 };
 
 /* Something that happened. Valid only during the call of the observer. */
 struct kt_notice {
     enum kt_notice_kind kind;
-    enum kt_direction direction; /* message, record, alert, epoch: sent or received */
+    enum kt_direction direction; /* message, record, alert, epoch, post_auth: sent or received */
     union {
         struct {
             const char *from, *to; /* names as in RFC 9846 Appendix A, with a prefix for role and version */
@@ -54,6 +56,12 @@ struct kt_notice {
             struct kt_span secret;
         } secret;
         struct kt_epoch_info epoch;
+        /* Server, received: the answer is proven, and accepted by KT_ASK_VERIFY. Client, sending: ours is on its way.
+         */
+        struct {
+            const struct kt_span *chain; /* DER, leaf first */
+            size_t chain_len;            /* 0: the client has no certificate to show */
+        } post_auth;
         struct kt_session *session; /* who wants to keep it takes a reference (session.h) */
     } u;
 };

@@ -17,13 +17,18 @@ struct kt_facts {
     uint16_t version;
     uint16_t suite;
     uint16_t group;
-    uint16_t own_scheme;        /* of our CertificateVerify */
-    uint16_t peer_scheme;       /* of the peer's */
+    uint16_t own_scheme;        /* of our last CertificateVerify */
+    uint16_t peer_scheme;       /* of the peer's last */
     bool hello_retried;         /* there was a HelloRetryRequest */
     bool resumed;               /* a session stands for the certificates: there are no schemes */
     bool extended_main_secret;  /* TLS 1.2 and below: RFC 7627 is in use */
     bool secure_renegotiation;  /* TLS 1.2 and below: RFC 5746 is in use */
     bool peer_authenticated;    /* the peer proved a certificate that was accepted, now or in the session's origin */
+    bool post_handshake_auth;   /* the client offered to authenticate after the handshake */
+    bool peer_stapled;          /* an OCSP response came with the peer's certificate */
+    uint16_t peer_scts;         /* signed certificate timestamps that came with it; nothing here checks them */
+    bool tickets_told;          /* client: the server said how many tickets it will send (RFC 9149) ... */
+    uint8_t tickets_expected;   /* ... and that it is so many */
     struct kt_span server_name; /* client: the name given; server: the SNI received */
     struct kt_span alpn;
     /* The most content of one protected record, padding included: in ours as the peer wants it, in the peer's as we

@@ -13,6 +13,7 @@
 #include <keyturn/fault.h>
 #include <keyturn/inspect.h>
 #include <keyturn/lifetime.h>
+#include <keyturn/message.h>
 #include <keyturn/pki.h>
 #include <keyturn/policy.h>
 #include <keyturn/session.h>

@@ -59,6 +59,18 @@ KT_API KT_MUST_USE const struct kt_fault *kt_credential_staple_check(const struc
                                                                      int64_t at);
 
 /*
+ * The same for certificate timestamps: a SignedCertificateTimestampList as on the wire (RFC 6962 section 3.3), its two
+ * bytes of length included, sent to clients that ask for it. SCT_LIST_MALFORMED when it is none; whose timestamps these
+ * are is not checked.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_credential_scts(const struct kt_env *env,
+                                                             const struct kt_credential *credential,
+                                                             struct kt_span list, struct kt_credential **out);
+KT_API KT_MUST_USE const struct kt_fault *kt_credential_scts_file(const struct kt_env *env,
+                                                                  const struct kt_credential *credential,
+                                                                  const char *path, struct kt_credential **out);
+
+/*
  * Answers a KT_ASK_SIGN for a credential that this file made: writes the signature to `out` (cap at least
  * 1024) and its length to *len. Any thread. USAGE_ARGUMENT when the key has another owner or the credential does
  * not list the scheme; CRYPTO_FAILED, MEMORY_SPENT.

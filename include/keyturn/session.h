@@ -97,7 +97,7 @@ KT_API KT_MUST_USE const struct kt_fault *kt_ticket_ring_import(struct kt_ticket
  */
 struct kt_resumption {
     struct kt_ticket_ring *ring; /* servers: required; a reference is taken */
-    unsigned tickets;            /* servers: how many after a handshake, 0 to 8 */
+    unsigned tickets;            /* servers: how many after a handshake, 0 to 8; fewer when a client asks for fewer */
     uint32_t ticket_seconds;     /* lifetime of one, and of a session id, 1 to 604800 */
     /*
      * Servers, TLS 1.2 and below: tickets (RFC 5077) come from the same ring, one for a handshake, unless `tickets` is

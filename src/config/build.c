@@ -216,7 +216,16 @@ static const struct kt_fault *take_client_auth(struct kt_builder *b, struct kt_c
         kt_builder_blame(b, "authorities", 0);
         KT_FAIL(CONFIG_CLIENT_AUTH);
     }
+    if (b->role == KT_CLIENT && b->oid_filters_len > 0) {
+        kt_builder_blame(b, "oid_filters", 0);
+        KT_FAIL(CONFIG_CLIENT_AUTH);
+    }
+    if (b->role == KT_SERVER && b->post_handshake_auth) {
+        kt_builder_blame(b, "post_handshake_auth", 0);
+        KT_FAIL(CONFIG_CLIENT_AUTH);
+    }
     config->client_auth = b->client_auth;
+    config->post_handshake_auth = b->post_handshake_auth;
     return NULL;
 }
 
@@ -367,6 +376,21 @@ static const struct kt_fault *check_resumption(struct kt_builder *b)
     return NULL;
 }
 
+/* Who asks must be able to take what comes: each ticket is paid for by the peer's budget. */
+static const struct kt_fault *take_ticket_request(struct kt_builder *b, struct kt_config *config)
+{
+    unsigned most = b->tickets_new > b->tickets_resumed ? b->tickets_new : b->tickets_resumed;
+
+    if (most > (b->resumes ? b->lifetime.peer_budget : 0)) {
+        kt_builder_blame(b, "ticket_request", 0);
+        KT_FAIL(CONFIG_RESUMPTION);
+    }
+    config->requests_tickets = b->requests_tickets;
+    config->tickets_new = (uint8_t)b->tickets_new;
+    config->tickets_resumed = (uint8_t)b->tickets_resumed;
+    return NULL;
+}
+
 static void take_resumption(const struct kt_builder *b, struct kt_config *config)
 {
     struct kt_span context = config->resumption.context;
@@ -386,6 +410,9 @@ static void take_bytes(const struct kt_builder *b, struct kt_config *config, uin
     kt_copy(bytes + b->alpn_len, b->authorities, b->authorities_len);
     config->authorities = kt_span_of(bytes + b->alpn_len, b->authorities_len);
     bytes += b->alpn_len + b->authorities_len;
+    kt_copy(bytes, b->oid_filters, b->oid_filters_len);
+    config->oid_filters = kt_span_of(bytes, b->oid_filters_len);
+    bytes += b->oid_filters_len;
     kt_copy(bytes, b->session_context, b->resumption.context.len);
     config->resumption.context = kt_span_of(bytes, b->resumption.context.len);
 }
@@ -399,6 +426,7 @@ static const struct kt_fault *fill(struct kt_builder *b, struct kt_config *confi
     config->keylog = b->keylog;
     config->cookie = b->cookie;
     config->staple = b->staple;
+    config->sct = b->sct;
     config->ems_required = b->ems_required;
     config->unbound_resumption = b->unbound_resumption;
     config->no_renegotiation_info = b->no_renegotiation_info;
@@ -412,6 +440,7 @@ static const struct kt_fault *fill(struct kt_builder *b, struct kt_config *confi
     KT_TRY(take_ranges(b, config));
     KT_TRY(take_rehandshake(b, config));
     KT_TRY(check_resumption(b));
+    KT_TRY(take_ticket_request(b, config));
     take_resumption(b, config);
     take_credentials(b, config);
     return NULL;
@@ -427,7 +456,8 @@ const struct kt_fault *kt_builder_build(struct kt_builder *b, struct kt_config *
     if (b->crypto == NULL) {
         KT_FAIL(CRYPTO_UNAVAILABLE);
     }
-    config = kt_config_alloc(&b->env, b->alpn_len + b->authorities_len + b->resumption.context.len, &bytes);
+    config = kt_config_alloc(&b->env, b->alpn_len + b->authorities_len + b->oid_filters_len + b->resumption.context.len,
+                             &bytes);
     if (config == NULL) {
         KT_FAIL(MEMORY_SPENT);
     }

@@ -75,6 +75,7 @@ void kt_builder_free(struct kt_builder *b)
     kt_ticket_ring_unref(b->resumption.ring);
     env = b->env;
     env.release(env.user, b->authorities, b->authorities_len);
+    env.release(env.user, b->oid_filters, b->oid_filters_len);
     env.release(env.user, b, sizeof *b);
 }
 
@@ -267,6 +268,64 @@ const struct kt_fault *kt_builder_authorities(struct kt_builder *b, const struct
     return NULL;
 }
 
+static bool oid_stands_before(const struct kt_oid_filter *filters, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (kt_span_same(filters[i].oid, filters[n].oid)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* As above; SIZE_MAX when a filter is impossible. */
+static size_t oid_filters_len(const struct kt_oid_filter *filters, size_t n)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < n && len <= KT_OID_FILTERS_BYTES_MAX; i++) {
+        const struct kt_oid_filter *filter = &filters[i];
+
+        if (filter->oid.p == NULL || filter->oid.len == 0 || filter->oid.len > 255 ||
+            filter->values.len > KT_OID_FILTERS_BYTES_MAX || (filter->values.len > 0 && filter->values.p == NULL) ||
+            oid_stands_before(filters, i)) {
+            return SIZE_MAX;
+        }
+        len += 1 + filter->oid.len + 2 + filter->values.len;
+    }
+    return len;
+}
+
+static void write_oid_filters(struct kt_writer w, const struct kt_oid_filter *filters, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        kt_put_vec(&w, 1, filters[i].oid);
+        kt_put_vec(&w, 2, filters[i].values);
+    }
+}
+
+const struct kt_fault *kt_builder_oid_filters(struct kt_builder *b, const struct kt_oid_filter *filters, size_t n)
+{
+    size_t len = n == 0 || filters != NULL ? oid_filters_len(filters, n) : SIZE_MAX;
+    uint8_t *list = NULL;
+
+    if (len > KT_OID_FILTERS_BYTES_MAX) {
+        kt_builder_blame(b, "oid_filters", 0);
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    if (len > 0) {
+        list = b->env.alloc(b->env.user, len);
+        if (list == NULL) {
+            KT_FAIL(MEMORY_SPENT);
+        }
+        write_oid_filters(kt_writer_over(list, len), filters, n);
+    }
+    b->env.release(b->env.user, b->oid_filters, b->oid_filters_len);
+    b->oid_filters = list;
+    b->oid_filters_len = len;
+    return NULL;
+}
+
 /* one by one */
 
 const struct kt_fault *kt_builder_credential(struct kt_builder *b, struct kt_credential *credential)
@@ -325,6 +384,28 @@ void kt_builder_grease(struct kt_builder *b, bool on)
 void kt_builder_staple(struct kt_builder *b, bool on)
 {
     b->staple = on;
+}
+
+void kt_builder_post_handshake_auth(struct kt_builder *b, bool on)
+{
+    b->post_handshake_auth = on;
+}
+
+void kt_builder_sct(struct kt_builder *b, bool on)
+{
+    b->sct = on;
+}
+
+const struct kt_fault *kt_builder_ticket_request(struct kt_builder *b, unsigned after_full, unsigned after_resumed)
+{
+    if (b->role != KT_CLIENT || after_full > UINT8_MAX || after_resumed > UINT8_MAX) {
+        kt_builder_blame(b, "ticket_request", 0);
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    b->requests_tickets = true;
+    b->tickets_new = after_full;
+    b->tickets_resumed = after_resumed;
+    return NULL;
 }
 
 void kt_builder_danger_keylog(struct kt_builder *b, bool on)

@@ -10,6 +10,7 @@ enum {
     KT_ALPN_NAMES_MAX = 16,
     KT_ALPN_BYTES_MAX = KT_ALPN_NAMES_MAX * 256,
     KT_AUTHORITIES_BYTES_MAX = 65535, /* RFC 9846 section 4.3.4 */
+    KT_OID_FILTERS_BYTES_MAX = 65535, /* section 4.3.5 */
     KT_RECORD_LIMIT_MIN = 64,         /* RFC 8449 section 4 */
     KT_CHAIN_LIMIT_MIN = 1024,
     KT_CHAIN_LIMIT_MAX = 1 << 20,
@@ -32,6 +33,8 @@ struct kt_builder {
 
     uint8_t *authorities; /* as on the wire, without the outer length */
     size_t authorities_len;
+    uint8_t *oid_filters; /* likewise */
+    size_t oid_filters_len;
     uint8_t alpn[KT_ALPN_BYTES_MAX]; /* likewise */
     size_t alpn_len;
 
@@ -62,6 +65,10 @@ struct kt_builder {
     bool keylog;
     bool cookie;
     bool staple;
+    bool post_handshake_auth;
+    bool sct;
+    bool requests_tickets;
+    unsigned tickets_new, tickets_resumed;
 
     char field[32]; /* what the last fault was about */
 };

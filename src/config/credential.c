@@ -1,11 +1,12 @@
 #include "base/fail.h"
 #include "base/span.h"
 #include "seam/config_view.h"
+#include "wire/messages.h"
 
 enum {
     SCHEMES_MAX = 16,
     NAMES_MAX = 1024,       /* certificates with some hundred names exist */
-    BYTES_MAX = 256 * 1024, /* chain and OCSP response: a flight that a handshake's memory can hold */
+    BYTES_MAX = 256 * 1024, /* chain, OCSP response and timestamps: a flight that a handshake's memory can hold */
 };
 
 /* The whole block: credential, the maker's environment, then arrays, then the bytes they point to. */
@@ -47,6 +48,11 @@ static struct kt_span ocsp_of(const struct kt_credential_parts *parts)
     return parts->ocsp_response != NULL ? *parts->ocsp_response : (struct kt_span){NULL, 0};
 }
 
+static struct kt_span scts_of(const struct kt_credential_parts *parts)
+{
+    return parts->sct_list != NULL ? *parts->sct_list : (struct kt_span){NULL, 0};
+}
+
 static bool parts_are_sane(const struct kt_credential_parts *parts)
 {
     bool counts = parts->chain != NULL && parts->chain_len >= 1 && parts->chain_len <= KT_CHAIN_MAX &&
@@ -55,14 +61,15 @@ static bool parts_are_sane(const struct kt_credential_parts *parts)
 
     return counts && lengths_are_within(parts->chain, parts->chain_len, BYTES_MAX) &&
            lengths_are_within(parts->names, parts->name_count, KT_NAME_MAX) && ocsp_of(parts).len <= BYTES_MAX &&
-           total(parts->chain, parts->chain_len) + ocsp_of(parts).len <= BYTES_MAX;
+           (parts->sct_list == NULL || kt_sct_list_is_whole(*parts->sct_list)) &&
+           total(parts->chain, parts->chain_len) + ocsp_of(parts).len + scts_of(parts).len <= BYTES_MAX;
 }
 
 static size_t block_len(const struct kt_credential_parts *parts)
 {
     return sizeof(struct credential_block) + (parts->chain_len + parts->name_count) * sizeof(struct kt_span) +
            parts->scheme_count * sizeof(uint16_t) + total(parts->chain, parts->chain_len) +
-           total(parts->names, parts->name_count) + ocsp_of(parts).len;
+           total(parts->names, parts->name_count) + ocsp_of(parts).len + scts_of(parts).len;
 }
 
 static struct kt_span fill(struct filler *f, struct kt_span from)
@@ -107,6 +114,7 @@ static void fill_block(struct credential_block *block, const struct kt_credentia
         c->names[i] = fill_lower(&f, parts->names[i]);
     }
     c->ocsp_response = fill(&f, ocsp_of(parts));
+    c->sct_list = fill(&f, scts_of(parts));
 }
 
 const struct kt_fault *kt_credential_new(const struct kt_env *env, const struct kt_credential_parts *parts,
@@ -181,4 +189,9 @@ struct kt_span kt_credential_certificate(const struct kt_credential *credential,
 struct kt_span kt_credential_ocsp_response(const struct kt_credential *credential)
 {
     return credential->ocsp_response;
+}
+
+struct kt_span kt_credential_sct_list(const struct kt_credential *credential)
+{
+    return credential->sct_list;
 }

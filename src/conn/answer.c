@@ -3,31 +3,45 @@
  */
 #include "conn/conn_impl.h"
 
-const struct kt_ask *kt_conn_ask(const struct kt_conn *conn)
+/* The handshake whose ask is open, or NULL: the first one, or an exchange after it. */
+static struct kt_hs *asking(const struct kt_conn *conn)
 {
-    if (kt_conn_is_connected(conn) || kt_conn_fault(conn) != NULL || kt_conn_out_is_closed(conn)) {
+    if (kt_conn_fault(conn) != NULL || kt_conn_out_is_closed(conn)) {
         return NULL;
     }
-    return kt_hs_has_ask(&conn->hs) ? &conn->hs.work->ask : NULL;
+    if (kt_conn_is_connected(conn)) {
+        return kt_post_auth_asking(&conn->hs);
+    }
+    return kt_hs_has_ask(&conn->hs) ? (struct kt_hs *)&conn->hs : NULL;
 }
 
-static bool asks_for(const struct kt_conn *conn, enum kt_ask_kind kind)
+const struct kt_ask *kt_conn_ask(const struct kt_conn *conn)
 {
-    const struct kt_ask *ask = kt_conn_ask(conn);
+    const struct kt_hs *hs = asking(conn);
 
-    return ask != NULL && ask->kind == kind;
+    return hs != NULL ? &hs->work->ask : NULL;
+}
+
+/* The handshake that asks for this, or NULL. */
+static struct kt_hs *asking_for(const struct kt_conn *conn, enum kt_ask_kind kind)
+{
+    struct kt_hs *hs = asking(conn);
+
+    return hs != NULL && hs->work->ask.kind == kind ? hs : NULL;
 }
 
 /* The answer is there: the machine goes on. */
-static const struct kt_fault *answered(struct kt_conn *conn)
+static const struct kt_fault *answered(struct kt_conn *conn, struct kt_hs *hs)
 {
-    conn->hs.work->answered = true;
+    hs->work->answered = true;
     return kt_conn_process(conn);
 }
 
 const struct kt_fault *kt_answer_config(struct kt_conn *conn, struct kt_config *config)
 {
-    if (!asks_for(conn, KT_ASK_CHOOSE_CONFIG)) {
+    struct kt_hs *hs = asking_for(conn, KT_ASK_CHOOSE_CONFIG);
+
+    if (hs == NULL) {
         KT_FAIL(USAGE_NOTHING_ASKED);
     }
     if (config != NULL && config->role != KT_SERVER) {
@@ -40,67 +54,79 @@ const struct kt_fault *kt_answer_config(struct kt_conn *conn, struct kt_config *
         conn->rx.chain_limit = config->chain_limit;
         conn->tx.padding = config->padding;
     }
-    return answered(conn);
+    return answered(conn, hs);
 }
 
 const struct kt_fault *kt_answer_credential(struct kt_conn *conn, struct kt_credential *credential)
 {
-    if (!asks_for(conn, KT_ASK_CHOOSE_CREDENTIAL)) {
+    struct kt_hs *hs = asking_for(conn, KT_ASK_CHOOSE_CREDENTIAL);
+
+    if (hs == NULL) {
         KT_FAIL(USAGE_NOTHING_ASKED);
     }
-    conn->hs.work->answer_credential = credential == NULL ? NULL : kt_credential_ref(credential);
-    return answered(conn);
+    hs->work->answer_credential = credential == NULL ? NULL : kt_credential_ref(credential);
+    return answered(conn, hs);
 }
 
 const struct kt_fault *kt_answer_signature(struct kt_conn *conn, const uint8_t *signature, size_t len)
 {
-    if (!asks_for(conn, KT_ASK_SIGN)) {
+    struct kt_hs *hs = asking_for(conn, KT_ASK_SIGN);
+
+    if (hs == NULL) {
         KT_FAIL(USAGE_NOTHING_ASKED);
     }
     if (len == 0 || len > KT_SIGNATURE_MAX) {
         KT_FAIL(USAGE_ARGUMENT);
     }
-    kt_copy(conn->hs.work->signature, signature, len);
-    conn->hs.work->signature_len = len;
-    return answered(conn);
+    kt_copy(hs->work->signature, signature, len);
+    hs->work->signature_len = len;
+    return answered(conn, hs);
 }
 
 const struct kt_fault *kt_answer_verified(struct kt_conn *conn)
 {
-    if (!asks_for(conn, KT_ASK_VERIFY)) {
+    struct kt_hs *hs = asking_for(conn, KT_ASK_VERIFY);
+
+    if (hs == NULL) {
         KT_FAIL(USAGE_NOTHING_ASKED);
     }
-    return answered(conn);
+    return answered(conn, hs);
 }
 
 const struct kt_fault *kt_answer_resume(struct kt_conn *conn, bool yes)
 {
-    if (!asks_for(conn, KT_ASK_RESUME)) {
+    struct kt_hs *hs = asking_for(conn, KT_ASK_RESUME);
+
+    if (hs == NULL) {
         KT_FAIL(USAGE_NOTHING_ASKED);
     }
-    conn->hs.work->answer_resume = yes;
-    return answered(conn);
+    hs->work->answer_resume = yes;
+    return answered(conn, hs);
 }
 
 const struct kt_fault *kt_answer_decrypted(struct kt_conn *conn, const uint8_t premaster[48], size_t len)
 {
-    if (!asks_for(conn, KT_ASK_DECRYPT)) {
+    struct kt_hs *hs = asking_for(conn, KT_ASK_DECRYPT);
+
+    if (hs == NULL) {
         KT_FAIL(USAGE_NOTHING_ASKED);
     }
     if (premaster == NULL) {
         KT_FAIL(USAGE_ARGUMENT);
     }
-    kt_hs_decrypted(&conn->hs, premaster, len);
-    return answered(conn);
+    kt_hs_decrypted(hs, premaster, len);
+    return answered(conn, hs);
 }
 
 const struct kt_fault *kt_answer_session(struct kt_conn *conn, struct kt_session *session)
 {
-    if (!asks_for(conn, KT_ASK_FETCH_SESSION)) {
+    struct kt_hs *hs = asking_for(conn, KT_ASK_FETCH_SESSION);
+
+    if (hs == NULL) {
         KT_FAIL(USAGE_NOTHING_ASKED);
     }
-    conn->hs.work->answer_session = session == NULL ? NULL : kt_session_ref(session);
-    return answered(conn);
+    hs->work->answer_session = session == NULL ? NULL : kt_session_ref(session);
+    return answered(conn, hs);
 }
 
 const struct kt_fault *kt_answer_refuse(struct kt_conn *conn, const struct kt_fault *fault)
@@ -109,6 +135,6 @@ const struct kt_fault *kt_answer_refuse(struct kt_conn *conn, const struct kt_fa
         KT_FAIL(USAGE_NOTHING_ASKED);
     }
     (void)kt_conn_fail(conn, fault != NULL ? fault : KT_FAULT(ASK_REFUSED));
-    kt_hs_end(&conn->hs);
+    kt_hs_abandon(&conn->hs);
     return NULL;
 }

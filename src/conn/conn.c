@@ -79,6 +79,7 @@ void kt_conn_free(struct kt_conn *conn)
     }
     base = conn->base;
     kt_hs_free(&conn->hs);
+    kt_flights_drop(&conn->flights, &conn->link);
     kt_config_unref(conn->hs.config);
     kt_rx_free(&conn->rx);
     kt_tx_free(&conn->tx);
@@ -150,6 +151,7 @@ unsigned kt_conn_half_status(const struct kt_conn *conn, enum kt_direction half)
         status |= takes_input(conn) ? KT_WANTS_INPUT : 0;
         status |= conn->data.len > 0 ? KT_HAS_DATA : 0;
         status |= conn->in_closed ? KT_IN_CLOSED : 0;
+        status |= kt_conn_ask(conn) != NULL ? KT_CAN_ANSWER : 0;
         return status;
     }
     status |= kt_tx_has_output(&conn->tx) || kt_conn_owes(conn) ? KT_HAS_OUTPUT : 0;
@@ -164,12 +166,7 @@ unsigned kt_conn_half_status(const struct kt_conn *conn, enum kt_direction half)
 
 unsigned kt_conn_status(const struct kt_conn *conn)
 {
-    unsigned status = kt_conn_half_status(conn, KT_RECEIVING) | kt_conn_half_status(conn, KT_SENDING);
-
-    if (kt_conn_ask(conn) != NULL) {
-        status |= KT_CAN_ANSWER;
-    }
-    return status;
+    return kt_conn_half_status(conn, KT_RECEIVING) | kt_conn_half_status(conn, KT_SENDING);
 }
 
 void kt_conn_rest(struct kt_conn *conn, enum kt_direction half)

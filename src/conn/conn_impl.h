@@ -7,8 +7,10 @@
 #include <keyturn/conn.h>
 #include <keyturn/inspect.h>
 
-#include "hs/hs.h"
+#include "hs/post_auth13.h"
+#include "hs/resume.h"
 #include "record/carrier_tls.h"
+#include "record/flight.h"
 #include "record/link.h"
 
 struct kt_conn {
@@ -35,6 +37,7 @@ struct kt_conn {
 
     /* sending half */
     struct kt_tx tx;
+    struct kt_flight_queue flights;
     bool lent;               /* memory for a record is lent: nothing may be put before it */
     uint64_t last_change_ms; /* when we last started a key change, 0: never */
     uint64_t asked_ms;       /* when the outstanding request was sent */

@@ -10,6 +10,9 @@ static const struct kt_fault *on_data(struct kt_conn *conn, struct kt_span data)
     if (!kt_conn_is_connected(conn)) {
         KT_FAIL(APPLICATION_DATA_EARLY);
     }
+    if (kt_post_auth_is_answering(&conn->hs)) {
+        KT_FAIL(CERTIFICATE_ANSWER_INTERRUPTED);
+    }
     kt_budget_refill(&conn->hs.post_messages, 1);
     conn->warnings.left = conn->warnings.cap;
     conn->data = data;
@@ -98,6 +101,8 @@ static const struct kt_fault *on_message(struct kt_conn *conn, const struct kt_m
 {
     if (kt_conn_is_connected(conn)) {
         refill_post_messages(conn);
+        KT_TRY(kt_post_auth_take(&conn->hs, message));
+        return kt_post_auth_run(&conn->hs);
     }
     KT_TRY(kt_machine_take(&conn->hs, message));
     KT_TRY(kt_machine_run(&conn->hs));
@@ -131,11 +136,12 @@ static bool is_broken_off(const struct kt_conn *conn)
 /* The machine moves by itself where it can: after output was drained, or an answer was given. */
 static const struct kt_fault *resume(struct kt_conn *conn)
 {
-    if (!kt_conn_is_connected(conn)) {
-        KT_TRY(kt_carrier_tls_pump(&conn->carrier));
-        KT_TRY(kt_machine_run(&conn->hs));
-        note_connected(conn);
+    if (kt_conn_is_connected(conn)) {
+        return kt_post_auth_run(&conn->hs);
     }
+    KT_TRY(kt_carrier_tls_pump(&conn->carrier));
+    KT_TRY(kt_machine_run(&conn->hs));
+    note_connected(conn);
     return NULL;
 }
 
@@ -160,7 +166,7 @@ const struct kt_fault *kt_conn_process(struct kt_conn *conn)
         fault = advance(conn);
         if (fault != NULL) {
             fault = kt_conn_fail(conn, fault);
-            kt_hs_end(&conn->hs);
+            kt_hs_abandon(&conn->hs);
         }
     }
     return fault;

@@ -5,6 +5,7 @@ struct kt_facts kt_conn_facts(const struct kt_conn *conn)
 {
     const unsigned certificate = KT_PROOF_SIGNATURE | KT_PROOF_CHAIN;
     const struct kt_hs *hs = &conn->hs;
+    const unsigned proofs = hs->proofs;
 
     return (struct kt_facts){
         .role = hs->config->role,
@@ -17,9 +18,14 @@ struct kt_facts kt_conn_facts(const struct kt_conn *conn)
         .resumed = hs->resumed,
         .extended_main_secret = hs->kept12.extended_secret,
         .secure_renegotiation = hs->kept12.secure,
-        .peer_authenticated = (hs->proofs & certificate) == certificate || (hs->resumed && hs->origin.authenticated),
+        .peer_authenticated = (proofs & certificate) == certificate || (proofs & KT_PROOF_ORIGIN) != 0,
+        .post_handshake_auth = hs->post_auth != NULL,
         .server_name = kt_name_span(&hs->server_name),
         .alpn = kt_name_span(&hs->alpn),
+        .peer_stapled = hs->peer_stapled,
+        .peer_scts = hs->peer_scts,
+        .tickets_told = hs->tickets_told,
+        .tickets_expected = hs->tickets_expected,
         .record_limit_sending = (uint16_t)conn->tx.content_max,
         .record_limit_receiving = (uint16_t)conn->rx.content_max,
         .handshake_ms = conn->handshake_ms,

@@ -1,5 +1,5 @@
 /*
- * rekey.c - the sending half pays what is owed: alerts, the close, and key changes by the lifetime contract.
+ * rekey.c - the sending half pays what is owed: alerts, flights, the close, and key changes by the lifetime contract.
  *
  * Everything that must go out besides data comes through here, between two records (field rule R4).
  */
@@ -138,6 +138,33 @@ static const struct kt_fault *pay_close(struct kt_conn *conn)
     return pay_alert(conn, KT_ALERT_CLOSE_NOTIFY);
 }
 
+/*
+ * A flight goes out in one piece: a change of keys that is due comes before it or behind it. Before, so that a limit is
+ * passed by the records of one flight at most.
+ */
+static const struct kt_fault *pay_flights(struct kt_conn *conn, bool *paid)
+{
+    *paid = true;
+    while (*paid && kt_flights_owed(&conn->flights, &conn->link)) {
+        if (!kt_flight_is_begun(&conn->flights)) {
+            KT_TRY(pay_rekey(conn, owed(conn)));
+        }
+        KT_TRY(kt_flight_pay(&conn->flights, &conn->link, &conn->tx, paid));
+    }
+    return NULL;
+}
+
+static const struct kt_fault *pay_connected(struct kt_conn *conn)
+{
+    bool paid;
+
+    KT_TRY(pay_flights(conn, &paid));
+    if (!paid) {
+        return NULL;
+    }
+    return conn->close_owed ? pay_close(conn) : pay_rekey(conn, owed(conn));
+}
+
 static const struct kt_fault *pay(struct kt_conn *conn)
 {
     unsigned bits = owed(conn);
@@ -148,10 +175,10 @@ static const struct kt_fault *pay(struct kt_conn *conn)
     if ((bits & KT_LINK_ALERT) != 0) {
         return pay_alert(conn, (uint8_t)(bits >> KT_LINK_ALERT_AT));
     }
-    if (conn->close_owed) {
-        return pay_close(conn);
+    if (kt_conn_is_connected(conn)) {
+        return pay_connected(conn);
     }
-    return kt_conn_is_connected(conn) ? pay_rekey(conn, bits) : NULL;
+    return conn->close_owed ? pay_close(conn) : NULL;
 }
 
 const struct kt_fault *kt_conn_pay(struct kt_conn *conn)
@@ -176,7 +203,7 @@ bool kt_conn_owes(const struct kt_conn *conn)
     if ((bits & KT_LINK_OUT_CLOSED) != 0) {
         return false;
     }
-    if ((bits & KT_LINK_ALERT) != 0 || conn->close_owed) {
+    if ((bits & KT_LINK_ALERT) != 0 || conn->close_owed || kt_flights_owed(&conn->flights, &conn->link)) {
         return true;
     }
     return kt_conn_is_connected(conn) && decide_change(conn, bits, kt_conn_now(conn), &change) == NULL &&

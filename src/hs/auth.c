@@ -9,7 +9,7 @@ enum kt_role kt_auth_peer(const struct kt_hs *hs)
 
 size_t kt_auth_chain_bytes(const struct kt_credential *credential)
 {
-    size_t bytes = credential->ocsp_response.len;
+    size_t bytes = credential->ocsp_response.len + credential->sct_list.len;
 
     for (size_t i = 0; i < credential->chain_len; i++) {
         bytes += credential->chain[i].len + 16;
@@ -42,6 +42,7 @@ void kt_auth_ask_verify(struct kt_hs *hs)
         ask.u.verify.server_name = kt_name_span(&hs->server_name);
     }
     ask.u.verify.ocsp_response = hs->work->peer.ocsp_response;
+    ask.u.verify.sct_list = hs->work->peer.sct_list;
     ask.u.verify.cert_schemes = hs->config->cert_schemes_wire;
     kt_hs_ask(hs, &ask);
 }

@@ -1,6 +1,7 @@
 #include "hs/auth13.h"
 
 #include "hs/auth.h"
+#include "hs/decide.h"
 #include "hs/resume.h"
 
 static const struct kt_secret *base_secret(const struct kt_hs *hs, enum kt_role role)
@@ -8,7 +9,7 @@ static const struct kt_secret *base_secret(const struct kt_hs *hs, enum kt_role 
     return role == KT_CLIENT ? &hs->work->client_handshake : &hs->work->server_handshake;
 }
 
-const struct kt_fault *kt_auth13_send_certificate(struct kt_hs *hs, struct kt_span context, bool staple)
+const struct kt_fault *kt_auth13_send_certificate(struct kt_hs *hs, struct kt_span context, uint32_t asked)
 {
     const struct kt_credential *credential = hs->work->choice.credential;
     struct kt_certificate message = {.context = context};
@@ -21,12 +22,99 @@ const struct kt_fault *kt_auth13_send_certificate(struct kt_hs *hs, struct kt_sp
         for (size_t i = 0; i < credential->chain_len; i++) {
             message.chain[i] = credential->chain[i];
         }
-        if (staple) {
+        if ((asked & KT_EXT_BIT(STATUS_REQUEST)) != 0) {
             message.ocsp_response = credential->ocsp_response;
+        }
+        if ((asked & KT_EXT_BIT(SCT)) != 0) {
+            message.sct_list = credential->sct_list;
         }
     }
     KT_TRY(kt_hs_writer(hs, 64 + context.len + (credential == NULL ? 0 : kt_auth_chain_bytes(credential))));
     kt_certificate_encode(&hs->work->out, &message);
+    return NULL;
+}
+
+const struct kt_fault *kt_auth13_take_request(struct kt_hs *hs, struct kt_span body)
+{
+    struct kt_span copy = kt_arena_copy(&hs->arena, body);
+
+    if (copy.p == NULL) {
+        KT_FAIL(MEMORY_SPENT);
+    }
+    return kt_certificate_request_decode(copy, &hs->work->request);
+}
+
+static struct kt_id_list scheme_list(const struct kt_config *config, struct kt_writer *w)
+{
+    for (size_t i = 0; i < config->scheme_count; i++) {
+        if (kt_scheme_is_for(config->schemes[i], KT_TLS_1_3)) {
+            kt_put_u16(w, config->schemes[i]);
+        }
+    }
+    return (struct kt_id_list){kt_writer_span(w)};
+}
+
+const struct kt_fault *kt_auth13_send_request(struct kt_hs *hs, struct kt_span context)
+{
+    uint8_t room[2 * KT_LIST_MAX];
+    struct kt_writer w = kt_writer_over(room, sizeof room);
+    struct kt_certificate_request request = {.context = context};
+    uint8_t seed = 0;
+
+    request.schemes = scheme_list(hs->config, &w);
+    request.cert_schemes = hs->config->cert_schemes_wire;
+    request.authorities = hs->config->authorities;
+    request.oid_filters = hs->config->oid_filters;
+    request.seen = KT_EXT_BIT(SIGNATURE_ALGORITHMS);
+    if (!kt_span_same(request.schemes.wire, request.cert_schemes.wire)) {
+        request.seen |= KT_EXT_BIT(SIGNATURE_ALGORITHMS_CERT);
+    }
+    if (request.authorities.len > 0) {
+        request.seen |= KT_EXT_BIT(CERTIFICATE_AUTHORITIES);
+    }
+    if (request.oid_filters.len > 0) {
+        request.seen |= KT_EXT_BIT(OID_FILTERS);
+    }
+    if (hs->config->grease) {
+        KT_TRY(kt_hs_random(hs, &seed, 1));
+        request.grease_ext = kt_grease_value(seed);
+    }
+    KT_TRY(kt_hs_writer(hs, 512 + context.len + request.authorities.len + request.oid_filters.len));
+    kt_certificate_request_encode(&hs->work->out, &request);
+    return NULL;
+}
+
+bool kt_auth13_choose(struct kt_hs *hs)
+{
+    struct kt_ask ask = {.kind = KT_ASK_CHOOSE_CREDENTIAL};
+    const struct kt_certificate_request *request = &hs->work->request;
+
+    if (!kt_config_asks(hs->config, KT_ASK_CHOOSE_CREDENTIAL)) {
+        kt_decide_own_credential(hs->config, request, &hs->work->choice);
+        return true;
+    }
+    ask.u.choose.server_name = kt_name_span(&hs->server_name);
+    ask.u.choose.schemes = request->schemes;
+    ask.u.choose.cert_schemes =
+        (request->seen & KT_EXT_BIT(SIGNATURE_ALGORITHMS_CERT)) != 0 ? request->cert_schemes : request->schemes;
+    ask.u.choose.authorities = request->authorities;
+    ask.u.choose.oid_filters = request->oid_filters;
+    ask.u.choose.post_handshake = hs->main != NULL;
+    kt_hs_ask(hs, &ask);
+    return false;
+}
+
+const struct kt_fault *kt_auth13_take_credential(struct kt_hs *hs)
+{
+    struct kt_choice *choice = &hs->work->choice;
+
+    choice->credential = hs->work->answer_credential;
+    if (choice->credential != NULL) {
+        choice->scheme = kt_decide_scheme(hs->config, choice->credential, hs->work->request.schemes);
+        if (choice->scheme == 0) {
+            KT_FAIL(SCHEME_NONE_IN_COMMON);
+        }
+    }
     return NULL;
 }
 
@@ -106,6 +194,8 @@ const struct kt_fault *kt_auth13_take_certificate(struct kt_hs *hs, struct kt_sp
     if (!kt_span_same(hs->work->peer.context, context)) {
         KT_FAIL(CERTIFICATE_CONTEXT_WRONG);
     }
+    hs->peer_stapled = hs->work->peer.ocsp_response.len > 0;
+    hs->peer_scts = (uint16_t)kt_sct_count(hs->work->peer.sct_list);
     return NULL;
 }
 
@@ -152,7 +242,6 @@ const struct kt_fault *kt_auth13_take_verify(struct kt_hs *hs, struct kt_span bo
     KT_TRY(check_signature(hs, &message));
     hs->peer_scheme = message.scheme;
     hs->proofs |= KT_PROOF_SIGNATURE;
-    kt_auth_ask_verify(hs);
     return NULL;
 }
 

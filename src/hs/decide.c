@@ -1,5 +1,7 @@
 #include "hs/decide.h"
 
+#include "crypto/cert_issuer.h"
+#include "wire/reader.h"
 /* Without supported_versions the client means all versions up to one, which is never TLS 1.3 (RFC 9846 appendix D). */
 static bool offers_version(const struct kt_client_hello *hello, uint16_t version)
 {
@@ -166,6 +168,49 @@ uint16_t kt_decide_scheme(const struct kt_config *config, const struct kt_creden
     return 0;
 }
 
+static bool names_issuer(struct kt_span authorities, struct kt_span issuer)
+{
+    struct kt_reader r = kt_reader_over(authorities);
+    struct kt_span name;
+
+    while (kt_reader_vec16(&r, &name)) {
+        if (kt_span_same(name, issuer)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool kt_credential_is_of(const struct kt_credential *credential, struct kt_span authorities)
+{
+    struct kt_span issuer;
+
+    for (size_t i = 0; i < credential->chain_len; i++) {
+        if (kt_cert_issuer(credential->chain[i], &issuer) && names_issuer(authorities, issuer)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void kt_decide_own_credential(const struct kt_config *config, const struct kt_certificate_request *request,
+                              struct kt_choice *choice)
+{
+    for (size_t i = 0; i < config->credential_count; i++) {
+        struct kt_credential *credential = config->credentials[i];
+        uint16_t scheme = kt_decide_scheme(config, credential, request->schemes);
+        bool wanted = scheme != 0 && kt_credential_is_of(credential, request->authorities);
+
+        if (scheme != 0 && (wanted || choice->credential == NULL)) {
+            choice->credential = credential;
+            choice->scheme = scheme;
+        }
+        if (wanted) {
+            return;
+        }
+    }
+}
+
 const struct kt_fault *kt_decide_credential(const struct kt_config *config, struct kt_span server_name,
                                             struct kt_id_list schemes, struct kt_choice *choice)
 {
@@ -258,5 +303,6 @@ bool kt_hello_unchanged(const struct kt_client_hello *first, const struct kt_cli
            same_list(first->schemes, second->schemes) && same_list(first->cert_schemes, second->cert_schemes) &&
            same_list(first->versions, second->versions) && kt_span_same(first->alpn, second->alpn) &&
            first->record_size_limit == second->record_size_limit &&
-           first->max_fragment_length == second->max_fragment_length;
+           first->max_fragment_length == second->max_fragment_length && first->tickets_new == second->tickets_new &&
+           first->tickets_resumed == second->tickets_resumed;
 }

@@ -223,7 +223,10 @@ static const struct kt_fault *offer_lists(struct kt_hs *hs)
         hello->alpn = config->alpn;
         hello->seen |= KT_EXT_BIT(ALPN);
     }
+    hello->seen |= config->post_handshake_auth ? KT_EXT_BIT(POST_HANDSHAKE_AUTH) : 0;
     hello->seen |= config->staple ? KT_EXT_BIT(STATUS_REQUEST) : 0;
+    hello->seen |= config->sct ? KT_EXT_BIT(SCT) : 0;
+    kt_resume_request_tickets(config, hello);
     kt_limit13_offer(config, hello);
     if (hello->suites.wire.p == NULL || hello->groups.wire.p == NULL || hello->schemes.wire.p == NULL ||
         hello->versions.wire.p == NULL) {

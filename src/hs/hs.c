@@ -1,5 +1,6 @@
 #include "hs/hs.h"
 
+#include "hs/post_auth13.h"
 #include "hs/work12.h"
 
 const struct kt_fault *kt_hs_begin(struct kt_hs *hs)
@@ -25,11 +26,21 @@ void kt_hs_end(struct kt_hs *hs)
         hs->work = NULL;
         kt_arena_free(&hs->arena);
     }
+    if (hs->flight != NULL) {
+        hs->carrier.ops->flight_drop(hs->carrier.self, hs->flight);
+        hs->flight = NULL;
+    }
+}
+
+void kt_hs_abandon(struct kt_hs *hs)
+{
+    kt_hs_end(hs);
+    kt_post_auth_free(hs);
 }
 
 void kt_hs_free(struct kt_hs *hs)
 {
-    kt_hs_end(hs);
+    kt_hs_abandon(hs);
     kt_secret_wipe(&hs->exporter_secret);
     kt_secret_wipe(&hs->resumption_secret);
     kt_wipe(&hs->kept12, sizeof hs->kept12);
@@ -59,6 +70,12 @@ void kt_hs_describe_hello(const struct kt_hs *hs, struct kt_ask *ask)
     ask->u.choose.client_hello = hs->work->hello_message;
 }
 
+void kt_hs_leave_flight(struct kt_hs *hs)
+{
+    hs->carrier.ops->flight_leave(hs->carrier.self, hs->flight);
+    hs->flight = NULL;
+}
+
 void kt_hs_ask(struct kt_hs *hs, const struct kt_ask *ask)
 {
     hs->work->ask = *ask;
@@ -78,20 +95,9 @@ const struct kt_fault *kt_hs_ask_decrypt(struct kt_hs *hs, const struct kt_crede
     return NULL;
 }
 
-/*
- * RFC 5246 section 7.4.7.1: what is wrong is replaced, and neither time nor the handshake tells before Finished. The
- * version protects from rollback; it, too, is one of the things that must not show.
- */
 void kt_hs_decrypted(struct kt_hs *hs, const uint8_t *decrypted, size_t len)
 {
-    uint16_t version = hs->work->hello.legacy_version;
-    uint32_t differ = (uint32_t)(len ^ KT_PREMASTER_LEN) | (uint32_t)(len >> 16 >> 16) |
-                      (uint32_t)(decrypted[0] ^ version >> 8) | (uint32_t)(decrypted[1] ^ (version & 0xff));
-    uint8_t right = (uint8_t)kt_ct_lt(differ, 1);
-
-    for (size_t i = 0; i < KT_PREMASTER_LEN; i++) {
-        hs->work->premaster[i] = kt_ct_select(right, decrypted[i], hs->work->premaster[i]);
-    }
+    kt_premaster12_take(hs->work->premaster, decrypted, len, hs->work->hello.legacy_version);
 }
 
 const struct kt_fault *kt_hs_random(const struct kt_hs *hs, uint8_t *out, size_t len)

@@ -20,6 +20,7 @@ enum kt_proof {
     KT_PROOF_CHAIN = 2,     /* the owner accepted the chain */
     KT_PROOF_FINISHED = 4,  /* Finished: it saw the same handshake */
     KT_PROOF_RESUMED = 8,   /* it holds the secret of a session that the gate let pass, with all that proves */
+    KT_PROOF_ORIGIN = 16,   /* and that session began with the first two */
 };
 
 /* A name of at most 255 bytes by value. */
@@ -84,11 +85,11 @@ struct kt_hs_work {
     struct kt_session *session;
     uint8_t binder_hash[KT_HASH_MAX]; /* server: what the binders of the hello sign */
     uint16_t psk_index;               /* server: of the session in the hello */
-    unsigned tickets_sent;
 
     /* CertificateRequest: the client's view of the server's, and whether we sent one. */
     bool certificate_asked;
     struct kt_certificate_request request;
+    bool must_authenticate; /* post-handshake: an empty answer is refused */
 
     /* The peer's certificate. */
     struct kt_certificate peer;
@@ -112,9 +113,13 @@ struct kt_hs_work {
 struct kt_hs {
     struct kt_watch watch;
     struct kt_carrier carrier;
-    struct kt_config *config; /* the connection's reference */
-    uint8_t state;            /* assigned by the driver only */
-    uint8_t proofs;
+    struct kt_config *config;       /* the connection's reference */
+    uint8_t state;                  /* assigned by the driver only */
+    _Atomic(uint8_t) proofs;        /* may grow after the handshake, while others read it */
+    bool leaves;                    /* it runs after the handshake: what it sends is left to the sending half */
+    struct kt_flight *flight;       /* being made; the carrier's */
+    struct kt_hs *main;             /* of an exchange after the handshake: the connection's; else NULL */
+    struct kt_post_auth *post_auth; /* NULL: not negotiated */
     struct kt_arena arena;
     struct kt_hs_work *work;        /* NULL when no handshake runs */
     struct kt_budget post_messages; /* key updates and tickets the peer may still send */
@@ -123,10 +128,14 @@ struct kt_hs {
     uint16_t version;
     const struct kt_suite *suite;
     const struct kt_group *group;
-    uint16_t own_scheme;
-    uint16_t peer_scheme;
+    _Atomic(uint16_t) own_scheme;
+    _Atomic(uint16_t) peer_scheme;
     bool retried;
     bool resumed;
+    bool peer_stapled;        /* the peer's certificate came with an OCSP response */
+    uint16_t peer_scts;       /* and with so many timestamps */
+    bool tickets_told;        /* client: the server said how many tickets will come */
+    uint8_t tickets_expected; /* and that it is so many */
     struct kt_name server_name;
     struct kt_name alpn;
     struct kt_secret exporter_secret; /* the main secret of TLS 1.2 and below */
@@ -136,14 +145,17 @@ struct kt_hs {
 
     /* Of the sessions to come; filled when the configuration resumes. */
     struct kt_origin origin;
-    struct kt_secret resumption_secret;
+    struct kt_secret resumption_secret; /* server: until no more tickets can be issued */
+    uint16_t tickets_sent;
 };
 
 /* Prepares a handshake in the role of the configuration: allocates the work part, stands in the first state. */
 KT_MUST_USE const struct kt_fault *kt_hs_begin(struct kt_hs *hs);
 /* Wipes and frees the work part. */
 void kt_hs_end(struct kt_hs *hs);
-/* end, and wipes what lives with the connection. */
+/* Ends whatever runs, exchanges after the handshake, too: the connection has failed. */
+void kt_hs_abandon(struct kt_hs *hs);
+/* abandon, and wipes what lives with the connection. */
 void kt_hs_free(struct kt_hs *hs);
 
 static inline bool kt_hs_is_connected(const struct kt_hs *hs)
@@ -163,6 +175,8 @@ static inline bool kt_hs_has_ask(const struct kt_hs *hs)
 KT_MUST_USE const struct kt_fault *kt_hs_writer(struct kt_hs *hs, size_t cap);
 /* Fills `choose` of an ask from the client's hello. */
 void kt_hs_describe_hello(const struct kt_hs *hs, struct kt_ask *ask);
+/* Leaves the flight made until now to the sending half. */
+void kt_hs_leave_flight(struct kt_hs *hs);
 /* Puts a question; the step then chooses an ASK state. */
 void kt_hs_ask(struct kt_hs *hs, const struct kt_ask *ask);
 /* Asks to decrypt the premaster secret; once answered it stands in work->premaster, right or random. */

@@ -4,9 +4,10 @@
 #include "registry/registry.h"
 
 const struct kt_table *const kt_all_tables[] = {
-    &kt_table_hello_client, &kt_table_hello_server, &kt_table_tls13_client,
-    &kt_table_tls13_server, &kt_table_post13,       &kt_table_tls12_client,
-    &kt_table_tls12_server, &kt_table_post12,       NULL,
+    &kt_table_hello_client,     &kt_table_hello_server, &kt_table_tls13_client,
+    &kt_table_tls13_server,     &kt_table_post13,       &kt_table_post_auth_client,
+    &kt_table_post_auth_server, &kt_table_tls12_client, &kt_table_tls12_server,
+    &kt_table_post12,           NULL,
 };
 
 static const struct {
@@ -156,6 +157,31 @@ const struct kt_fault *kt_machine_take_ccs(struct kt_hs *hs, bool *taken)
     return move(hs, row, next);
 }
 
+/* What the first handshake sends goes out now, in its own records. */
+static const struct kt_fault *send_now(struct kt_hs *hs, const struct kt_row *row, struct kt_span whole)
+{
+    const struct kt_carrier *carrier = &hs->carrier;
+
+    tell_message(hs, KT_SENDING, whole);
+    KT_TRY(carrier->ops->send(carrier->self, whole));
+    if ((row->flags & KT_ROW_FLIGHT_ENDS) != 0) {
+        return carrier->ops->flight_done(carrier->self);
+    }
+    return NULL;
+}
+
+/* What a later one sends is the sending half's to put out, and to tell of, when its flight is whole (docs/adr/0012). */
+static const struct kt_fault *send_later(struct kt_hs *hs, const struct kt_row *row, struct kt_span whole)
+{
+    const struct kt_carrier *carrier = &hs->carrier;
+
+    KT_TRY(carrier->ops->flight_add(carrier->self, &hs->flight, whole));
+    if ((row->flags & KT_ROW_FLIGHT_ENDS) != 0) {
+        kt_hs_leave_flight(hs);
+    }
+    return NULL;
+}
+
 /* Sends what the step wrote. */
 static const struct kt_fault *emit(struct kt_hs *hs, const struct kt_row *row)
 {
@@ -168,15 +194,10 @@ static const struct kt_fault *emit(struct kt_hs *hs, const struct kt_row *row)
     if (whole.len == 0) {
         return NULL;
     }
-    tell_message(hs, KT_SENDING, whole);
     if (driver_hashes(row)) {
         KT_TRY(kt_hs_hash(hs, whole));
     }
-    KT_TRY(hs->carrier.ops->send(hs->carrier.self, whole));
-    if ((row->flags & KT_ROW_FLIGHT_ENDS) != 0) {
-        return hs->carrier.ops->flight_done(hs->carrier.self);
-    }
-    return NULL;
+    return hs->leaves ? send_later(hs, row, whole) : send_now(hs, row, whole);
 }
 
 static const struct kt_fault *go(struct kt_hs *hs, uint16_t on)

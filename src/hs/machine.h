@@ -73,6 +73,8 @@ extern const struct kt_table kt_table_hello_server;
 extern const struct kt_table kt_table_tls13_client;
 extern const struct kt_table kt_table_tls13_server;
 extern const struct kt_table kt_table_post13;
+extern const struct kt_table kt_table_post_auth_client;
+extern const struct kt_table kt_table_post_auth_server;
 extern const struct kt_table kt_table_tls12_client;
 extern const struct kt_table kt_table_tls12_server;
 extern const struct kt_table kt_table_post12;

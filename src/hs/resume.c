@@ -41,6 +41,7 @@ const struct kt_fault *kt_resume_policy(const struct kt_hs *hs, uint8_t out[KT_D
     hash->init(&state);
     digest_span(hash, &state, kt_span_of(modes, sizeof modes));
     digest_span(hash, &state, config->authorities);
+    digest_span(hash, &state, config->oid_filters);
     digest_span(hash, &state, config->resumption.context);
     digest_span(hash, &state, kt_name_span(&hs->server_name));
     hash->final(&state, out);
@@ -67,8 +68,8 @@ static void drop_session(struct kt_hs *hs)
 static void resume(struct kt_hs *hs)
 {
     hs->resumed = true;
-    hs->proofs |= KT_PROOF_RESUMED;
     hs->origin = hs->work->session->data.origin;
+    hs->proofs |= hs->origin.authenticated ? KT_PROOF_RESUMED | KT_PROOF_ORIGIN : KT_PROOF_RESUMED;
 }
 
 /* client: offering */
@@ -229,6 +230,15 @@ void kt_resume_forget(struct kt_hs *hs)
     drop_session(hs);
 }
 
+void kt_resume_request_tickets(const struct kt_config *config, struct kt_client_hello *hello)
+{
+    if (config->requests_tickets) {
+        hello->tickets_new = config->tickets_new;
+        hello->tickets_resumed = config->tickets_resumed;
+        hello->seen |= KT_EXT_BIT(TICKET_REQUEST);
+    }
+}
+
 /* server: finding */
 
 static bool lists_mode(struct kt_span modes, uint8_t mode)
@@ -241,17 +251,13 @@ static bool lists_mode(struct kt_span modes, uint8_t mode)
     return false;
 }
 
-bool kt_resume_takes_tickets(const struct kt_hs *hs)
-{
-    return lists_mode(hs->work->hello.psk_modes, PSK_DHE_KE);
-}
-
 /* Disabled means not looked at (field survey, CVE-2014-7189). */
 bool kt_resume_is_offered(const struct kt_hs *hs)
 {
     const struct kt_client_hello *hello = &hs->work->hello;
 
-    return hs->config->resumes && (hello->seen & KT_EXT_BIT(PRE_SHARED_KEY)) != 0 && kt_resume_takes_tickets(hs);
+    return hs->config->resumes && (hello->seen & KT_EXT_BIT(PRE_SHARED_KEY)) != 0 &&
+           lists_mode(hello->psk_modes, PSK_DHE_KE);
 }
 
 void kt_resume_hash_hello(struct kt_hs *hs, const struct kt_client_hello *hello, struct kt_span message)
@@ -366,15 +372,12 @@ const struct kt_fault *kt_resume_find(struct kt_hs *hs)
 
 /* after the handshake */
 
-const struct kt_fault *kt_resume_begin_lineage(struct kt_hs *hs)
+void kt_resume_identify(const struct kt_hs *hs, struct kt_origin *origin)
 {
     const unsigned certificate = KT_PROOF_SIGNATURE | KT_PROOF_CHAIN;
     const struct kt_hash *hash = kt_crypto_sha256(hs->config->crypto);
-    struct kt_origin *origin = &hs->origin;
     struct kt_hash_state state;
 
-    *origin = (struct kt_origin){.born = kt_resume_now(hs)};
-    origin->end = origin->born + hs->config->resumption.lineage_seconds;
     origin->authenticated = (hs->proofs & certificate) == certificate;
     origin->has_peer = origin->authenticated && hash != NULL;
     if (origin->has_peer) {
@@ -382,14 +385,29 @@ const struct kt_fault *kt_resume_begin_lineage(struct kt_hs *hs)
         hash->update(&state, hs->work->peer.chain[0].p, hs->work->peer.chain[0].len);
         hash->final(&state, origin->peer);
     }
+}
+
+const struct kt_fault *kt_resume_begin_lineage(struct kt_hs *hs)
+{
+    struct kt_origin *origin = &hs->origin;
+
+    *origin = (struct kt_origin){.born = kt_resume_now(hs)};
+    origin->end = origin->born + hs->config->resumption.lineage_seconds;
+    kt_resume_identify(hs, origin);
     return kt_hs_random(hs, origin->lineage, sizeof origin->lineage);
+}
+
+/* Tickets are useless to a client that does not resume by psk_dhe_ke (section 4.3.9). */
+static bool has_use_for_tickets(const struct kt_hs *hs)
+{
+    return hs->config->role == KT_CLIENT || lists_mode(hs->work->hello.psk_modes, PSK_DHE_KE);
 }
 
 const struct kt_fault *kt_resume_prepare(struct kt_hs *hs)
 {
     uint8_t hash[KT_HASH_MAX];
 
-    if (!hs->config->resumes) {
+    if (!hs->config->resumes || !has_use_for_tickets(hs)) {
         return NULL;
     }
     if (!hs->resumed) {
@@ -414,6 +432,25 @@ uint32_t kt_resume_capped_seconds(const struct kt_hs *hs, uint32_t wanted)
 uint32_t kt_resume_ticket_seconds(const struct kt_hs *hs)
 {
     return kt_resume_capped_seconds(hs, hs->config->resumption.ticket_seconds);
+}
+
+unsigned kt_resume_ticket_count(const struct kt_hs *hs)
+{
+    const struct kt_client_hello *hello = &hs->work->hello;
+    unsigned most = hs->config->resumes && has_use_for_tickets(hs) ? hs->config->resumption.tickets : 0;
+    unsigned wanted = hs->resumed ? hello->tickets_resumed : hello->tickets_new;
+
+    return (hello->seen & KT_EXT_BIT(TICKET_REQUEST)) != 0 && wanted < most ? wanted : most;
+}
+
+/* A full handshake begins a lineage, which has all its time before it. */
+void kt_resume_answer_request(const struct kt_hs *hs, struct kt_encrypted_extensions *out)
+{
+    if ((hs->work->hello.seen & KT_EXT_BIT(TICKET_REQUEST)) != 0) {
+        out->tickets_expected =
+            hs->resumed && kt_resume_ticket_seconds(hs) == 0 ? 0 : (uint8_t)kt_resume_ticket_count(hs);
+        out->seen |= KT_EXT_BIT(TICKET_REQUEST);
+    }
 }
 
 const struct kt_fault *kt_resume_describe(const struct kt_hs *hs, struct kt_session_data *out)
@@ -465,21 +502,74 @@ static const struct kt_fault *seal_ticket(struct kt_hs *hs, struct kt_span nonce
     return fault;
 }
 
-const struct kt_fault *kt_resume_send_ticket(struct kt_hs *hs, uint32_t seconds)
+/* The next ticket into `room`; its number makes its nonce, and with it its secret, one of a kind. */
+static const struct kt_fault *make_ticket(struct kt_hs *hs, uint32_t seconds, uint8_t nonce[2],
+                                          struct kt_writer *ticket, struct kt_new_session_ticket *out)
 {
-    const uint8_t nonce[] = {(uint8_t)hs->work->tickets_sent};
-    uint8_t room[KT_TICKET_MAX];
-    struct kt_writer ticket = kt_writer_over(room, sizeof room);
-    struct kt_new_session_ticket message = {.lifetime_seconds = seconds, .nonce = kt_span_of(nonce, sizeof nonce)};
+    uint8_t seed = 0;
 
-    KT_TRY(seal_ticket(hs, message.nonce, seconds, &message, &ticket));
-    if (!kt_writer_finish(&ticket)) {
+    nonce[0] = (uint8_t)(hs->tickets_sent >> 8);
+    nonce[1] = (uint8_t)hs->tickets_sent;
+    *out = (struct kt_new_session_ticket){.lifetime_seconds = seconds, .nonce = kt_span_of(nonce, 2)};
+    KT_TRY(seal_ticket(hs, out->nonce, seconds, out, ticket));
+    if (!kt_writer_finish(ticket)) {
         KT_FAIL(BUFFER_TOO_SMALL);
     }
-    message.ticket = kt_writer_span(&ticket);
-    hs->work->tickets_sent++;
+    out->ticket = kt_writer_span(ticket);
+    if (hs->config->grease) {
+        KT_TRY(kt_hs_random(hs, &seed, 1));
+        out->grease_ext = kt_grease_value(seed);
+    }
+    hs->tickets_sent++;
+    return NULL;
+}
+
+const struct kt_fault *kt_resume_send_ticket(struct kt_hs *hs, uint32_t seconds)
+{
+    uint8_t nonce[2];
+    uint8_t room[KT_TICKET_MAX];
+    struct kt_writer ticket = kt_writer_over(room, sizeof room);
+    struct kt_new_session_ticket message;
+
+    KT_TRY(make_ticket(hs, seconds, nonce, &ticket, &message));
     KT_TRY(kt_hs_writer(hs, 64 + message.ticket.len));
     kt_new_session_ticket_encode(&hs->work->out, &message);
+    return NULL;
+}
+
+static const struct kt_fault *add_ticket(struct kt_hs *hs, uint32_t seconds)
+{
+    uint8_t nonce[2];
+    uint8_t room[KT_TICKET_MAX];
+    uint8_t whole[64 + KT_TICKET_MAX];
+    struct kt_writer ticket = kt_writer_over(room, sizeof room);
+    struct kt_writer w = kt_writer_over(whole, sizeof whole);
+    struct kt_new_session_ticket message;
+
+    KT_TRY(make_ticket(hs, seconds, nonce, &ticket, &message));
+    kt_new_session_ticket_encode(&w, &message);
+    if (!kt_writer_finish(&w)) {
+        KT_FAIL(BUFFER_TOO_SMALL);
+    }
+    return hs->carrier.ops->flight_add(hs->carrier.self, &hs->flight, kt_writer_span(&w));
+}
+
+const struct kt_fault *kt_resume_leave_tickets(struct kt_hs *hs, unsigned count)
+{
+    uint32_t seconds = hs->resumption_secret.len > 0 ? kt_resume_ticket_seconds(hs) : 0;
+    const struct kt_fault *fault = NULL;
+
+    if (seconds == 0 || count > (unsigned)(UINT16_MAX - hs->tickets_sent)) {
+        KT_FAIL(USAGE_TICKETS);
+    }
+    for (unsigned i = 0; i < count && fault == NULL; i++) {
+        fault = add_ticket(hs, seconds);
+    }
+    if (fault != NULL) {
+        kt_hs_end(hs);
+        return fault;
+    }
+    kt_hs_leave_flight(hs);
     return NULL;
 }
 

@@ -16,10 +16,11 @@ KT_MUST_USE const struct kt_fault *kt_resume_accept(struct kt_hs *hs, uint16_t i
 /* The session is not resumed: nothing is left of it. */
 void kt_resume_forget(struct kt_hs *hs);
 
+/* Client: how many tickets it wants (RFC 9149), if the configuration says so. */
+void kt_resume_request_tickets(const struct kt_config *config, struct kt_client_hello *hello);
+
 /* Server: whether the hello offers sessions that we may look at. */
 bool kt_resume_is_offered(const struct kt_hs *hs);
-/* Server: whether the client could use a ticket. */
-bool kt_resume_takes_tickets(const struct kt_hs *hs);
 /* Server: hashes the hello as far as binders cover it; before the transcript takes the hello. */
 void kt_resume_hash_hello(struct kt_hs *hs, const struct kt_client_hello *hello, struct kt_span message);
 /* Server: the first session offered that opens and passes the gate, proven by its binder, is in work->session; or
@@ -53,11 +54,24 @@ KT_MUST_USE const struct kt_fault *kt_resume_publish(const struct kt_hs *hs, enu
 /* The PSK of this handshake; empty when there is none. */
 struct kt_span kt_resume_psk(const struct kt_hs *hs);
 
+/* Who the peer is, from the certificate that hs has proven, for the sessions to come: lineage, birth and end stay, for
+ * their keys stem from the same full handshake. */
+void kt_resume_identify(const struct kt_hs *hs, struct kt_origin *origin);
 /* At the end, both sides: the resumption secret and the origin of the sessions to come. The transcript ends with the
  * client's Finished. */
 KT_MUST_USE const struct kt_fault *kt_resume_prepare(struct kt_hs *hs);
+/* Server: leaves this many further tickets to the sending half. USAGE_TICKETS, or what kt_resume_send_ticket fails for:
+ * then none is left. */
+KT_MUST_USE const struct kt_fault *kt_resume_leave_tickets(struct kt_hs *hs, unsigned count);
 /* Server: how many seconds a ticket issued now may live; 0: none is worth issuing. */
 uint32_t kt_resume_ticket_seconds(const struct kt_hs *hs);
+/* Server: how many tickets are to follow this handshake: what the configuration allows, or fewer where the client asked
+ * for fewer. */
+unsigned kt_resume_ticket_count(const struct kt_hs *hs);
+
+/* Server: answers a wish for tickets, before the handshake is done. */
+void kt_resume_answer_request(const struct kt_hs *hs, struct kt_encrypted_extensions *out);
+
 /* Server: writes the next NewSessionTicket. */
 KT_MUST_USE const struct kt_fault *kt_resume_send_ticket(struct kt_hs *hs, uint32_t seconds);
 /* Client: makes a session of a ticket and tells the observer. */

@@ -133,6 +133,8 @@ static const struct kt_fault *c12_on_server_hello_done(struct kt_hs *hs, const s
     if (!hs->work->certificate_asked) {
         kt_work12_stop_notes(hs);
     }
+    hs->peer_stapled = hs->work->peer.ocsp_response.len > 0;
+    hs->peer_scts = (uint16_t)kt_sct_count(hs->work->peer.sct_list);
     kt_auth_ask_verify(hs);
     *next = KT_STATE_C12_ASK_VERIFY;
     return NULL;
@@ -160,15 +162,22 @@ static uint16_t scheme_for(const struct kt_hs *hs, const struct kt_credential *c
     return scheme != 0 && accepts_type(hs, scheme) ? scheme : 0;
 }
 
-/* Which of our own certificates answers the request, if any. */
+/* Which of our own certificates answers the request, if any: as kt_decide_own_credential. */
 static void choose_own_credential(struct kt_hs *hs)
 {
     struct kt_choice *choice = &hs->work->choice;
 
-    for (size_t i = 0; i < hs->config->credential_count && choice->credential == NULL; i++) {
-        choice->scheme = scheme_for(hs, hs->config->credentials[i]);
-        if (choice->scheme != 0) {
-            choice->credential = hs->config->credentials[i];
+    for (size_t i = 0; i < hs->config->credential_count; i++) {
+        struct kt_credential *credential = hs->config->credentials[i];
+        uint16_t scheme = scheme_for(hs, credential);
+        bool wanted = scheme != 0 && kt_credential_is_of(credential, hs->work->request.authorities);
+
+        if (scheme != 0 && (wanted || choice->credential == NULL)) {
+            choice->credential = credential;
+            choice->scheme = scheme;
+        }
+        if (wanted) {
+            return;
         }
     }
 }

@@ -133,6 +133,10 @@ static void add_certificate_extensions(const struct kt_hs *hs, struct kt_server_
     if ((asked & KT_EXT_BIT(STATUS_REQUEST)) != 0 && has_ocsp(hs)) {
         out->seen |= KT_EXT_BIT(STATUS_REQUEST);
     }
+    if ((asked & KT_EXT_BIT(SCT)) != 0 && credential->sct_list.len > 0) {
+        out->sct_list = credential->sct_list;
+        out->seen |= KT_EXT_BIT(SCT);
+    }
     if (hs->server_name.len > 0 && credential->name_count > 0 &&
         kt_credential_serves(credential, kt_name_span(&hs->server_name))) {
         out->seen |= KT_EXT_BIT(SERVER_NAME);
@@ -175,7 +179,7 @@ static const struct kt_fault *s12_send_server_hello(struct kt_hs *hs, const stru
     };
     KT_TRY(kt_resume12_promise(hs, hello));
     KT_TRY(add_extensions(hs, hello));
-    KT_TRY(kt_hs_writer(hs, 256u + hs->alpn.len));
+    KT_TRY(kt_hs_writer(hs, 256u + hs->alpn.len + hello->sct_list.len));
     kt_server_hello_encode(&hs->work->out, hello);
     *next = hs->resumed ? KT_STATE_S12_OWN_TURN : KT_STATE_S12_SEND_CERT;
     return NULL;

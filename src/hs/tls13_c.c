@@ -3,8 +3,8 @@
  */
 #include "hs/auth.h"
 #include "hs/auth13.h"
-#include "hs/decide.h"
 #include "hs/limit13.h"
+#include "hs/post_auth13.h"
 #include "hs/resume.h"
 
 static const struct kt_fault *c13_on_encrypted_extensions(struct kt_hs *hs, const struct kt_message *message,
@@ -16,6 +16,8 @@ static const struct kt_fault *c13_on_encrypted_extensions(struct kt_hs *hs, cons
 
     KT_TRY(kt_encrypted_extensions_decode(message->body, hs->work->hello.seen, &extensions));
     KT_TRY(kt_limit13_take(hs, &extensions));
+    hs->tickets_told = (extensions.seen & KT_EXT_BIT(TICKET_REQUEST)) != 0;
+    hs->tickets_expected = extensions.tickets_expected;
     *next = hs->resumed ? KT_STATE_C13_WAIT_FINISHED : KT_STATE_C13_WAIT_CERT_CR;
     if ((extensions.seen & KT_EXT_BIT(ALPN)) == 0) {
         return NULL;
@@ -32,17 +34,9 @@ static const struct kt_fault *c13_on_encrypted_extensions(struct kt_hs *hs, cons
 static const struct kt_fault *c13_on_certificate_request(struct kt_hs *hs, const struct kt_message *message,
                                                          uint8_t *next)
 {
-    struct kt_span copy = kt_arena_copy(&hs->arena, message->body);
-
-    if (copy.p == NULL) {
-        KT_FAIL(MEMORY_SPENT);
-    }
-    KT_TRY(kt_certificate_request_decode(copy, &hs->work->request));
+    KT_TRY(kt_auth13_take_request(hs, message->body));
     if (hs->work->request.context.len != 0) {
         KT_FAIL(CERTIFICATE_CONTEXT_WRONG);
-    }
-    if ((hs->work->request.seen & KT_EXT_BIT(SIGNATURE_ALGORITHMS)) == 0) {
-        KT_FAIL(EXTENSION_MISSING);
     }
     hs->work->certificate_asked = true;
     *next = KT_STATE_C13_WAIT_CERT;
@@ -62,8 +56,10 @@ static const struct kt_fault *c13_on_certificate(struct kt_hs *hs, const struct 
 static const struct kt_fault *c13_on_certificate_verify(struct kt_hs *hs, const struct kt_message *message,
                                                         uint8_t *next)
 {
+    KT_TRY(kt_auth13_take_verify(hs, message->body));
+    kt_auth_ask_verify(hs);
     *next = KT_STATE_C13_ASK_VERIFY;
-    return kt_auth13_take_verify(hs, message->body);
+    return NULL;
 }
 
 static const struct kt_fault *c13_on_verified(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
@@ -74,39 +70,12 @@ static const struct kt_fault *c13_on_verified(struct kt_hs *hs, const struct kt_
     return NULL;
 }
 
-/* Which of our own certificates answers the request, if any. */
-static void choose_own_credential(struct kt_hs *hs)
-{
-    const struct kt_config *config = hs->config;
-    struct kt_choice *choice = &hs->work->choice;
-
-    for (size_t i = 0; i < config->credential_count && choice->credential == NULL; i++) {
-        choice->scheme = kt_decide_scheme(config, config->credentials[i], hs->work->request.schemes);
-        if (choice->scheme != 0) {
-            choice->credential = config->credentials[i];
-        }
-    }
-}
-
 static uint8_t after_server_finished(struct kt_hs *hs)
 {
-    struct kt_ask ask = {.kind = KT_ASK_CHOOSE_CREDENTIAL};
-    const struct kt_certificate_request *request = &hs->work->request;
-
     if (!hs->work->certificate_asked) {
         return KT_STATE_C13_SEND_FINISHED;
     }
-    if (!kt_config_asks(hs->config, KT_ASK_CHOOSE_CREDENTIAL)) {
-        choose_own_credential(hs);
-        return KT_STATE_C13_SEND_CERT;
-    }
-    ask.u.choose.server_name = kt_name_span(&hs->server_name);
-    ask.u.choose.schemes = request->schemes;
-    ask.u.choose.cert_schemes =
-        (request->seen & KT_EXT_BIT(SIGNATURE_ALGORITHMS_CERT)) != 0 ? request->cert_schemes : request->schemes;
-    ask.u.choose.authorities = request->authorities;
-    kt_hs_ask(hs, &ask);
-    return KT_STATE_C13_ASK_CREDENTIAL;
+    return kt_auth13_choose(hs) ? KT_STATE_C13_SEND_CERT : KT_STATE_C13_ASK_CREDENTIAL;
 }
 
 /* The server sends under its application key from here on; we change ours after our own Finished. */
@@ -122,25 +91,16 @@ static const struct kt_fault *c13_on_finished(struct kt_hs *hs, const struct kt_
 
 static const struct kt_fault *c13_on_credential(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
 {
-    struct kt_choice *choice = &hs->work->choice;
-
     (void)message;
-    choice->credential = hs->work->answer_credential;
-    if (choice->credential != NULL) {
-        choice->scheme = kt_decide_scheme(hs->config, choice->credential, hs->work->request.schemes);
-        if (choice->scheme == 0) {
-            KT_FAIL(SCHEME_NONE_IN_COMMON);
-        }
-    }
     *next = KT_STATE_C13_SEND_CERT;
-    return NULL;
+    return kt_auth13_take_credential(hs);
 }
 
 static const struct kt_fault *c13_send_certificate(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
 {
     (void)message;
     *next = hs->work->choice.credential == NULL ? KT_STATE_C13_SEND_FINISHED : KT_STATE_C13_SIGN;
-    return kt_auth13_send_certificate(hs, hs->work->request.context, false);
+    return kt_auth13_send_certificate(hs, hs->work->request.context, 0);
 }
 
 static const struct kt_fault *c13_sign(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
@@ -180,6 +140,7 @@ static const struct kt_fault *c13_application_keys(struct kt_hs *hs, const struc
         KT_FAIL(PROOF_MISSING);
     }
     KT_TRY(kt_resume_prepare(hs));
+    KT_TRY(kt_post_auth_prepare(hs));
     *next = KT_STATE_C13_CONNECTED;
     return hs->carrier.ops->protect(hs->carrier.self, KT_SENDING, hs->suite, &hs->work->client_application, true);
 }

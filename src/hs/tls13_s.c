@@ -5,6 +5,7 @@
 #include "hs/auth13.h"
 #include "hs/decide.h"
 #include "hs/limit13.h"
+#include "hs/post_auth13.h"
 #include "hs/resume.h"
 
 /* The groups, schemes and everything else a hello must hold are decided; what is left is whom to show. */
@@ -266,6 +267,7 @@ static const struct kt_fault *s13_send_encrypted_extensions(struct kt_hs *hs, co
         kt_credential_serves(hs->work->choice.credential, kt_name_span(&hs->server_name))) {
         extensions.seen |= KT_EXT_BIT(SERVER_NAME);
     }
+    kt_resume_answer_request(hs, &extensions);
     KT_TRY(kt_limit13_answer(hs, &extensions));
     KT_TRY(kt_hs_writer(hs, 64u + hs->alpn.len));
     kt_encrypted_extensions_encode(&hs->work->out, &extensions);
@@ -276,53 +278,20 @@ static const struct kt_fault *s13_send_encrypted_extensions(struct kt_hs *hs, co
     return NULL;
 }
 
-static struct kt_id_list scheme_list(struct kt_hs *hs, struct kt_writer *w)
-{
-    for (size_t i = 0; i < hs->config->scheme_count; i++) {
-        if (kt_scheme_is_for(hs->config->schemes[i], KT_TLS_1_3)) {
-            kt_put_u16(w, hs->config->schemes[i]);
-        }
-    }
-    return (struct kt_id_list){kt_writer_span(w)};
-}
-
 static const struct kt_fault *s13_send_certificate_request(struct kt_hs *hs, const struct kt_message *message,
                                                            uint8_t *next)
 {
-    uint8_t room[2 * KT_LIST_MAX];
-    struct kt_writer w = kt_writer_over(room, sizeof room);
-    struct kt_certificate_request request = {0};
-    uint8_t seed = 0;
-
     (void)message;
-    request.schemes = scheme_list(hs, &w);
-    request.cert_schemes = hs->config->cert_schemes_wire;
-    request.authorities = hs->config->authorities;
-    request.seen = KT_EXT_BIT(SIGNATURE_ALGORITHMS);
-    if (!kt_span_same(request.schemes.wire, request.cert_schemes.wire)) {
-        request.seen |= KT_EXT_BIT(SIGNATURE_ALGORITHMS_CERT);
-    }
-    if (request.authorities.len > 0) {
-        request.seen |= KT_EXT_BIT(CERTIFICATE_AUTHORITIES);
-    }
-    if (hs->config->grease) {
-        KT_TRY(kt_hs_random(hs, &seed, 1));
-        request.grease_ext = kt_grease_value(seed);
-    }
     hs->work->certificate_asked = true;
-    KT_TRY(kt_hs_writer(hs, 512 + request.authorities.len));
-    kt_certificate_request_encode(&hs->work->out, &request);
     *next = KT_STATE_S13_SEND_CERT;
-    return NULL;
+    return kt_auth13_send_request(hs, kt_span_of(NULL, 0));
 }
 
 static const struct kt_fault *s13_send_certificate(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
 {
-    bool staple = (hs->work->hello.seen & KT_EXT_BIT(STATUS_REQUEST)) != 0;
-
     (void)message;
     *next = KT_STATE_S13_SIGN;
-    return kt_auth13_send_certificate(hs, (struct kt_span){NULL, 0}, staple);
+    return kt_auth13_send_certificate(hs, (struct kt_span){NULL, 0}, hs->work->hello.seen);
 }
 
 static const struct kt_fault *s13_sign(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
@@ -380,8 +349,10 @@ static const struct kt_fault *s13_on_certificate(struct kt_hs *hs, const struct 
 static const struct kt_fault *s13_on_certificate_verify(struct kt_hs *hs, const struct kt_message *message,
                                                         uint8_t *next)
 {
+    KT_TRY(kt_auth13_take_verify(hs, message->body));
+    kt_auth_ask_verify(hs);
     *next = KT_STATE_S13_ASK_VERIFY;
-    return kt_auth13_take_verify(hs, message->body);
+    return NULL;
 }
 
 static const struct kt_fault *s13_on_verified(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
@@ -400,15 +371,15 @@ static const struct kt_fault *s13_on_finished(struct kt_hs *hs, const struct kt_
     }
     kt_transcript_add(&hs->work->transcript, message->whole);
     KT_TRY(kt_resume_prepare(hs));
+    KT_TRY(kt_post_auth_prepare(hs));
     *next = KT_STATE_S13_TICKETS;
     return hs->carrier.ops->protect(hs->carrier.self, KT_RECEIVING, hs->suite, &hs->work->client_application, true);
 }
 
-/* Tickets are useless to a client that does not resume by psk_dhe_ke (section 4.3.9). */
 static bool wants_ticket(const struct kt_hs *hs)
 {
-    return hs->config->resumes && hs->work->tickets_sent < hs->config->resumption.tickets &&
-           kt_resume_takes_tickets(hs) && kt_resume_ticket_seconds(hs) > 0;
+    return hs->resumption_secret.len > 0 && hs->tickets_sent < kt_resume_ticket_count(hs) &&
+           kt_resume_ticket_seconds(hs) > 0;
 }
 
 /* The arena must stay until the last ticket is out, so the next is begun, and the rest is reached, from here. */
@@ -416,11 +387,11 @@ static const struct kt_fault *s13_tickets(struct kt_hs *hs, const struct kt_mess
 {
     (void)message;
     *next = KT_STATE_S13_SEND_NST;
-    if (!wants_ticket(hs)) {
-        kt_secret_wipe(&hs->resumption_secret);
-        *next = KT_STATE_S13_CONNECTED;
+    if (wants_ticket(hs)) {
+        return NULL;
     }
-    return NULL;
+    *next = KT_STATE_S13_CONNECTED;
+    return hs->carrier.ops->flight_done(hs->carrier.self);
 }
 
 static const struct kt_fault *s13_send_ticket(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
@@ -478,6 +449,6 @@ static const struct kt_row rows[] = {
      {KT_STATE_S13_TICKETS},
      s13_on_finished},
     {KT_STATE_S13_TICKETS, 0, KT_ON_GO, {KT_STATE_S13_SEND_NST, KT_STATE_S13_CONNECTED}, s13_tickets},
-    {KT_STATE_S13_SEND_NST, KT_ROW_FLIGHT_ENDS | KT_ROW_NO_HASH, KT_ON_GO, {KT_STATE_S13_TICKETS}, s13_send_ticket},
+    {KT_STATE_S13_SEND_NST, KT_ROW_NO_HASH, KT_ON_GO, {KT_STATE_S13_TICKETS}, s13_send_ticket},
 };
 const struct kt_table kt_table_tls13_server = {"tls13_server", rows, KT_COUNT_OF(rows)};

@@ -66,6 +66,19 @@ void kt_prf12(const struct kt_prf *prf, struct kt_span secret, struct kt_span la
     prf_parts(prf, secret, parts, out, len);
 }
 
+void kt_premaster12_take(uint8_t premaster[KT_PREMASTER_LEN], const uint8_t decrypted[KT_PREMASTER_LEN], size_t len,
+                         uint16_t version)
+{
+    uint64_t wrong_len = (uint64_t)len ^ KT_PREMASTER_LEN;
+    uint32_t differ = (uint32_t)wrong_len | (uint32_t)(wrong_len >> 32) | (uint32_t)(decrypted[0] ^ (version >> 8)) |
+                      (uint32_t)(decrypted[1] ^ (version & 0xff));
+    uint8_t right = (uint8_t)kt_ct_lt(differ, 1);
+
+    for (size_t i = 0; i < KT_PREMASTER_LEN; i++) {
+        premaster[i] = kt_ct_select(right, decrypted[i], premaster[i]);
+    }
+}
+
 struct kt_span kt_dh_premaster12(const struct kt_shared_secret *shared)
 {
     size_t zeros = 0;

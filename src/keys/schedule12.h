@@ -26,6 +26,14 @@ KT_MUST_USE bool kt_prf12_of(const struct kt_crypto *crypto, const struct kt_sui
 void kt_prf12(const struct kt_prf *prf, struct kt_span secret, struct kt_span label, struct kt_span seed_a,
               struct kt_span seed_b, uint8_t *out, size_t len);
 
+/*
+ * What came out of static RSA: `premaster` is random, and is replaced by the KT_PREMASTER_LEN bytes of `decrypted` when
+ * len is that and they begin with the version of ClientHello. In constant time in all but the version (section
+ * 7.4.7.1): nobody sees which it was.
+ */
+void kt_premaster12_take(uint8_t premaster[KT_PREMASTER_LEN], const uint8_t decrypted[KT_PREMASTER_LEN], size_t len,
+                         uint16_t version);
+
 /* The secret of a Diffie-Hellman over a prime as TLS 1.2 counts it: without leading zeros (RFC 5246 section 8.1.2). */
 struct kt_span kt_dh_premaster12(const struct kt_shared_secret *shared);
 

@@ -118,7 +118,7 @@ static const struct kt_fault *make_credential(const struct kt_env *env, const st
     if (chain == NULL || key == NULL || x509 == NULL || !make(x509, key, wish) || sk_X509_push(chain, x509) == 0) {
         fault = kt_pki_cause(KT_FAULT(CRYPTO_FAILED));
     } else {
-        fault = kt_pki_credential(env, chain, (struct kt_span){NULL, 0}, key, out);
+        fault = kt_pki_credential(env, chain, NULL, key, out);
     }
     sk_X509_free(chain);
     EVP_PKEY_free(key);

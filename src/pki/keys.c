@@ -199,10 +199,10 @@ static const struct kt_fault *assemble(const struct kt_env *env, STACK_OF(X509) 
     return fault;
 }
 
-const struct kt_fault *kt_pki_credential(const struct kt_env *env, STACK_OF(X509) * chain, struct kt_span response,
-                                         EVP_PKEY *key, struct kt_credential **out)
+const struct kt_fault *kt_pki_credential(const struct kt_env *env, STACK_OF(X509) * chain,
+                                         const struct kt_pki_beside *beside, EVP_PKEY *key, struct kt_credential **out)
 {
-    struct kt_credential_parts parts = {.ocsp_response = &response};
+    struct kt_credential_parts parts = {0};
     const struct kt_fault *fault;
     uint16_t schemes[SCHEMES_MAX];
     struct kt_span names[NAMES_MAX];
@@ -215,6 +215,10 @@ const struct kt_fault *kt_pki_credential(const struct kt_env *env, STACK_OF(X509
     all = X509_get_ext_d2i(sk_X509_value(chain, 0), NID_subject_alt_name, &found, NULL);
     if (all == NULL && found != -1) {
         return kt_pki_cause(KT_FAULT(PEM_MALFORMED));
+    }
+    if (beside != NULL) {
+        parts.ocsp_response = &beside->response;
+        parts.sct_list = beside->sct_list.len > 0 ? &beside->sct_list : NULL;
     }
     parts.schemes = schemes;
     parts.names = names;
@@ -275,7 +279,7 @@ static const struct kt_fault *from_pem(const struct kt_env *env, BIO *bio, STACK
     }
     KT_TRY(read_chain(bio, chain));
     KT_TRY(kt_pki_key_from_pem(key_text, password, &key));
-    fault = kt_pki_credential(env, chain, (struct kt_span){NULL, 0}, key, out);
+    fault = kt_pki_credential(env, chain, NULL, key, out);
     EVP_PKEY_free(key);
     return fault;
 }

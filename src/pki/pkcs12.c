@@ -80,7 +80,7 @@ static const struct kt_fault *from_box(const struct kt_env *env, const struct bo
         sk_X509_free(chain);
         KT_FAIL(MEMORY_SPENT);
     }
-    fault = kt_pki_credential(env, chain, (struct kt_span){NULL, 0}, box->key, out);
+    fault = kt_pki_credential(env, chain, NULL, box->key, out);
     sk_X509_free(chain);
     return fault;
 }

@@ -73,9 +73,15 @@ KT_MUST_USE bool kt_pki_sign_init(EVP_MD_CTX *ctx, EVP_PKEY *key, const struct k
 /* What the release function of our credentials is: by it kt_pki_sign knows them. */
 void kt_pki_key_release(void *key);
 
-/* A credential of leaf-first chain, a response to staple (or empty) and its key, of which it takes a reference. */
+/* What is sent beside a certificate; empty: none. */
+struct kt_pki_beside {
+    struct kt_span response;
+    struct kt_span sct_list;
+};
+
+/* A credential of leaf-first chain, what goes with it (NULL: nothing) and its key, of which it takes a reference. */
 KT_MUST_USE const struct kt_fault *kt_pki_credential(const struct kt_env *env, STACK_OF(X509) * chain,
-                                                     struct kt_span response, EVP_PKEY *key,
+                                                     const struct kt_pki_beside *beside, EVP_PKEY *key,
                                                      struct kt_credential **out);
 
 #endif

@@ -1,6 +1,8 @@
 /*
- * staple_own.c - an OCSP response of our own: attached to a credential, and looked at as a client will.
+ * staple_own.c - an OCSP response of our own: attached to a credential, and looked at as a client will. And the other
+ * thing that is sent beside a certificate, its list of timestamps.
  */
+#include <openssl/ct.h>
 #include <openssl/x509v3.h>
 
 #include "pki/verify_impl.h"
@@ -57,9 +59,11 @@ static const struct kt_fault *look(STACK_OF(X509) * chain, struct kt_span respon
 static const struct kt_fault *attach(const struct kt_env *env, const struct kt_credential *credential,
                                      STACK_OF(X509) * chain, struct kt_span response, struct kt_credential **out)
 {
+    const struct kt_pki_beside beside = {response, kt_credential_sct_list(credential)};
+
     KT_TRY(parse_chain(credential, chain));
     KT_TRY(look(chain, response, 0, true));
-    return kt_pki_credential(env, chain, response, kt_credential_key(credential), out);
+    return kt_pki_credential(env, chain, &beside, kt_credential_key(credential), out);
 }
 
 const struct kt_fault *kt_credential_staple(const struct kt_env *env, const struct kt_credential *credential,
@@ -112,4 +116,55 @@ const struct kt_fault *kt_credential_staple_check(const struct kt_credential *cr
     }
     sk_X509_pop_free(chain, X509_free);
     return kt_pki_drained(fault);
+}
+
+/* certificate timestamps */
+
+static const struct kt_fault *check_scts(struct kt_span list)
+{
+    const unsigned char *at = list.p;
+    STACK_OF(SCT) *scts = list.len > 0 ? o2i_SCT_LIST(NULL, &at, list.len) : NULL;
+    bool whole = scts != NULL && at == list.p + list.len && sk_SCT_num(scts) > 0;
+
+    SCT_LIST_free(scts);
+    return whole ? NULL : kt_pki_cause(KT_FAULT(SCT_LIST_MALFORMED));
+}
+
+static const struct kt_fault *attach_scts(const struct kt_env *env, const struct kt_credential *credential,
+                                          STACK_OF(X509) * chain, struct kt_span list, struct kt_credential **out)
+{
+    const struct kt_pki_beside beside = {kt_credential_ocsp_response(credential), list};
+
+    KT_TRY(check_scts(list));
+    KT_TRY(parse_chain(credential, chain));
+    return kt_pki_credential(env, chain, &beside, kt_credential_key(credential), out);
+}
+
+const struct kt_fault *kt_credential_scts(const struct kt_env *env, const struct kt_credential *credential,
+                                          struct kt_span list, struct kt_credential **out)
+{
+    const struct kt_fault *fault = KT_FAULT(MEMORY_SPENT);
+    STACK_OF(X509) * chain;
+
+    if (env == NULL || credential == NULL || kt_credential_release(credential) != kt_pki_key_release) {
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    chain = sk_X509_new_null();
+    if (chain != NULL) {
+        fault = attach_scts(env, credential, chain, list, out);
+    }
+    sk_X509_pop_free(chain, X509_free);
+    return kt_pki_drained(fault);
+}
+
+const struct kt_fault *kt_credential_scts_file(const struct kt_env *env, const struct kt_credential *credential,
+                                               const char *path, struct kt_credential **out)
+{
+    struct kt_pki_bytes bytes = {0};
+    const struct kt_fault *fault;
+
+    KT_TRY(kt_pki_file_read(path, &bytes));
+    fault = kt_credential_scts(env, credential, kt_span_of(bytes.p, bytes.len), out);
+    kt_pki_bytes_free(&bytes);
+    return fault;
 }

@@ -1,5 +1,7 @@
 #include "record/carrier_tls.h"
 
+#include "record/flight.h"
+
 const struct kt_fault *kt_carrier_tls_pump(struct kt_carrier_tls *self)
 {
     size_t taken;
@@ -134,6 +136,55 @@ static void carrier_skip_early_data(void *carrier, bool retried)
     self->rx->skip_all_data = retried;
 }
 
+static const struct kt_fault *carrier_flight_add(void *carrier, struct kt_flight **flight, struct kt_span message)
+{
+    const struct kt_carrier_tls *self = carrier;
+
+    return kt_flight_add(flight, self->rx->watch.env, message);
+}
+
+static const struct kt_fault *carrier_flight_add_finished(void *carrier, struct kt_flight **flight,
+                                                          struct kt_span transcript_hash)
+{
+    const struct kt_carrier_tls *self = carrier;
+
+    return kt_flight_add_finished(flight, self->rx->watch.env, transcript_hash);
+}
+
+static void carrier_flight_leave(void *carrier, struct kt_flight *flight)
+{
+    const struct kt_carrier_tls *self = carrier;
+
+    kt_flight_leave(flight, self->link);
+}
+
+static void carrier_flight_drop(void *carrier, struct kt_flight *flight)
+{
+    (void)carrier;
+    kt_flight_free(flight);
+}
+
+static unsigned carrier_flights_owed(const void *carrier)
+{
+    const struct kt_carrier_tls *self = carrier;
+
+    return atomic_load(&self->link->flights);
+}
+
+static bool carrier_sends(const void *carrier)
+{
+    const struct kt_carrier_tls *self = carrier;
+
+    return (kt_link_bits(self->link) & KT_LINK_OUT_CLOSED) == 0;
+}
+
+static const struct kt_secret *carrier_peer_secret(const void *carrier)
+{
+    const struct kt_carrier_tls *self = carrier;
+
+    return &self->rx->secret;
+}
+
 struct kt_carrier kt_carrier_tls(struct kt_carrier_tls *self, struct kt_rx *rx, struct kt_tx *tx, struct kt_link *link)
 {
     static const struct kt_carrier_ops ops = {
@@ -147,6 +198,13 @@ struct kt_carrier kt_carrier_tls(struct kt_carrier_tls *self, struct kt_rx *rx, 
         .peer_updated = carrier_peer_updated,
         .limit = carrier_limit,
         .skip_early_data = carrier_skip_early_data,
+        .flight_add = carrier_flight_add,
+        .flight_add_finished = carrier_flight_add_finished,
+        .flight_leave = carrier_flight_leave,
+        .flight_drop = carrier_flight_drop,
+        .flights_owed = carrier_flights_owed,
+        .sends = carrier_sends,
+        .peer_secret = carrier_peer_secret,
     };
 
     *self = (struct kt_carrier_tls){.rx = rx, .tx = tx, .link = link};

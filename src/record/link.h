@@ -1,6 +1,6 @@
 /*
- * link.h - what the two halves of a connection share: one atomic word of what one owes and the other pays, and how
- * old the peer's key is.
+ * link.h - what the two halves of a connection share: one atomic word of what one owes and the other pays, how old
+ * the peer's key is, and the flights that the one leaves to the other (flight.h).
  *
  * Any thread may owe; only the sending half pays, before its next record (field rule R4).
  */
@@ -31,9 +31,13 @@ enum {
     KT_LINK_ALERT_AT = 16,  /* eight bits */
 };
 
+struct kt_flight;
+
 struct kt_link {
     atomic_uint bits;
+    atomic_uint flights;                   /* left and not wholly in the output yet */
     atomic_uint_fast64_t peer_key_born_ms; /* told by the receiving half before it takes KT_LINK_ASKED away */
+    _Atomic(struct kt_flight *) newest_flight;
 };
 
 static inline unsigned kt_link_bits(const struct kt_link *link)

@@ -268,6 +268,22 @@ static size_t open_room(const struct kt_tx *tx)
     return room < most ? room : most;
 }
 
+bool kt_tx_takes_handshake(const struct kt_tx *tx)
+{
+    return open_room(tx) > 0;
+}
+
+void kt_tx_tell_message(const struct kt_tx *tx, struct kt_span message)
+{
+    if (kt_watched(&tx->watch)) {
+        kt_notify(&tx->watch, &(struct kt_notice){
+                                  .kind = KT_NOTICE_MESSAGE,
+                                  .direction = KT_SENDING,
+                                  .u.message = {message.p[0], message},
+                              });
+    }
+}
+
 static const struct kt_fault *handshake_piece(struct kt_tx *tx, struct kt_span content, size_t *taken)
 {
     size_t room = open_room(tx);
@@ -452,13 +468,7 @@ static const struct kt_fault *send_key_update(struct kt_tx *tx, bool request)
         KT_FAIL(BUFFER_TOO_SMALL);
     }
     KT_TRY(emit(tx, KT_CONTENT_HANDSHAKE, message, sizeof message));
-    if (kt_watched(&tx->watch)) {
-        kt_notify(&tx->watch, &(struct kt_notice){
-                                  .kind = KT_NOTICE_MESSAGE,
-                                  .direction = KT_SENDING,
-                                  .u.message = {KT_MSG_KEY_UPDATE, kt_writer_span(&w)},
-                              });
-    }
+    kt_tx_tell_message(tx, kt_writer_span(&w));
     return NULL;
 }
 

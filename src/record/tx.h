@@ -50,6 +50,10 @@ bool kt_tx_has_output(const struct kt_tx *tx);
 
 /* Handshake content into the open record, finishing full ones: *taken may be less when out of room. */
 KT_MUST_USE const struct kt_fault *kt_tx_handshake(struct kt_tx *tx, struct kt_span content, size_t *taken);
+/* Whether a first byte of a message would be taken. */
+bool kt_tx_takes_handshake(const struct kt_tx *tx);
+/* Tells the observer of a message that goes out. */
+void kt_tx_tell_message(const struct kt_tx *tx, struct kt_span message);
 /* Finishes the open record, if there is one. */
 KT_MUST_USE const struct kt_fault *kt_tx_finish_record(struct kt_tx *tx);
 

@@ -177,29 +177,46 @@ const char *kt_reason_text(enum kt_reason reason)
 }
 
 /*
- * RFC 9846 section 6 writes alerts in lower case: the compiler folds each letter of the table's name, so
- * there is no second list to keep and nothing to fill at run time. NULs make all names equally long.
+ * The RFCs write alerts and extensions in lower case: the compiler folds each letter of the table's name, so there is
+ * no second list to keep and nothing to fill at run time. NULs make all names equally long.
  */
 #define NULS16          "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
 #define LETTER(s, i)    LOWER((s NULS16 NULS16 NULS16)[i])
 #define LETTERS4(s, i)  LETTER(s, i), LETTER(s, (i) + 1), LETTER(s, (i) + 2), LETTER(s, (i) + 3)
 #define LETTERS16(s, i) LETTERS4(s, i), LETTERS4(s, (i) + 4), LETTERS4(s, (i) + 8), LETTERS4(s, (i) + 12)
 
-enum { ALERT_NAME_MAX = 48 };
+enum { LOWER_NAME_MAX = 48 };
+
+#define RETURN_LOWER(name)                                                                                             \
+    {                                                                                                                  \
+        static const char lower[LOWER_NAME_MAX] = {LETTERS16(#name, 0), LETTERS16(#name, 16), LETTERS16(#name, 32)};   \
+        _Static_assert(sizeof(#name) <= LOWER_NAME_MAX, "a name is too long");                                         \
+        return lower;                                                                                                  \
+    }
 
 const char *kt_alert_name(uint8_t alert)
 {
     switch (alert) {
 #define X(name, number, text)                                                                                          \
-    case (number): {                                                                                                   \
-        static const char lower[ALERT_NAME_MAX] = {LETTERS16(#name, 0), LETTERS16(#name, 16), LETTERS16(#name, 32)};   \
-        _Static_assert(sizeof(#name) <= ALERT_NAME_MAX, "the name of an alert is too long");                           \
-        return lower;                                                                                                  \
-    }
+    case (number):                                                                                                     \
+        RETURN_LOWER(name)
 #include <keyturn/alerts.def>
 #undef X
     default:
         return "unknown_alert";
+    }
+}
+
+const char *kt_extension_name(uint16_t number)
+{
+    switch (number) {
+#define X(name, value, messages)                                                                                       \
+    case (value):                                                                                                      \
+        RETURN_LOWER(name)
+#include "registry/exts.def"
+#undef X
+    default:
+        return NULL;
     }
 }
 

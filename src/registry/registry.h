@@ -4,6 +4,7 @@
 #ifndef KT_REGISTRY_H
 #define KT_REGISTRY_H
 
+#include <keyturn/message.h>
 #include <keyturn/policy.h>
 
 #include "base/compiler.h"
@@ -151,8 +152,6 @@ bool kt_scheme_fits_suite(uint16_t scheme, const struct kt_suite_facts *suite, u
 /* Whether a key of that kind may sign so in that version: below TLS 1.3 any curve goes with any ECDSA scheme. */
 bool kt_scheme_fits_key(const struct kt_scheme_facts *scheme, enum kt_key_kind key, uint16_t version);
 
-/* "ClientHello"; "message 7" style names are for the caller: NULL when the type is unknown. */
-const char *kt_message_name(uint8_t type);
 /* Longest body accepted; 0 for unknown types and for those whose limit the configuration sets. */
 size_t kt_message_limit(uint8_t type);
 

@@ -16,6 +16,9 @@ struct kt_message {
     struct kt_span body;
 };
 
+/* A flight in the making, of a handshake that runs after the first one: record/flight.h. */
+struct kt_flight;
+
 struct kt_carrier_ops {
     /* Queues a whole message; `message` must stay alive until busy() is false. */
     KT_MUST_USE const struct kt_fault *(*send)(void *self, struct kt_span message);
@@ -58,6 +61,24 @@ struct kt_carrier_ops {
     /* Server: early data was refused; skip what cannot be opened (protected records), or, after a
      * HelloRetryRequest, all application data records, within KT_BUDGET_SKIPPED_EARLY. */
     void (*skip_early_data)(void *self, bool retried);
+
+    /*
+     * After the handshake the output is the sending half's alone, and the handshake the receiving half's. What is to be
+     * sent is made into a flight of its own (*flight is NULL before its first message; the messages are copied) and
+     * then left: the sending half puts it out before its next record, in one piece.
+     */
+    KT_MUST_USE const struct kt_fault *(*flight_add)(void *self, struct kt_flight **flight, struct kt_span message);
+    /* The same with a Finished over this transcript hash, under the sending key of the moment it goes out. */
+    KT_MUST_USE const struct kt_fault *(*flight_add_finished)(void *self, struct kt_flight **flight,
+                                                              struct kt_span transcript_hash);
+    void (*flight_leave)(void *self, struct kt_flight *flight); /* accepts NULL */
+    void (*flight_drop)(void *self, struct kt_flight *flight);  /* likewise; it is not left */
+    /* How many flights were left and are not wholly in the output. */
+    unsigned (*flights_owed)(const void *self);
+    /* Whether what is left can still go out. */
+    bool (*sends)(const void *self);
+    /* The traffic secret that the peer's record of now came under. */
+    const struct kt_secret *(*peer_secret)(const void *self);
 };
 
 struct kt_carrier {

@@ -20,6 +20,7 @@ struct kt_credential {
     struct kt_span *names; /* lower case */
     size_t name_count;
     struct kt_span ocsp_response;
+    struct kt_span sct_list;
     void *key;
     void (*release_key)(void *key);
 };
@@ -50,6 +51,7 @@ struct kt_config {
 
     struct kt_span alpn;        /* ProtocolNameList without its outer length, in order; empty: no ALPN */
     struct kt_span authorities; /* DistinguishedName list without its outer length; empty: none */
+    struct kt_span oid_filters; /* likewise */
 
     struct kt_credential *credentials[KT_CREDENTIALS_MAX];
     size_t credential_count;
@@ -72,6 +74,10 @@ struct kt_config {
     bool keylog;
     bool cookie;
     bool staple;
+    bool post_handshake_auth;
+    bool sct;
+    bool requests_tickets;
+    uint8_t tickets_new, tickets_resumed; /* wanted after a full handshake, and after a resumed one */
 };
 
 /* Whether the version may be negotiated. */

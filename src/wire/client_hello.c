@@ -31,6 +31,7 @@ static const struct kt_ext_place place = {
             [KT_EXT_POST_HANDSHAKE_AUTH] = &kt_ext_empty,
             [KT_EXT_SIGNATURE_ALGORITHMS_CERT] = &kt_ext_signature_algorithms_cert_ch,
             [KT_EXT_KEY_SHARE] = &kt_ext_key_share_ch,
+            [KT_EXT_TICKET_REQUEST] = &kt_ext_ticket_request_ch,
             [KT_EXT_RENEGOTIATION_INFO] = &kt_ext_renegotiation_info_ch,
         },
 };

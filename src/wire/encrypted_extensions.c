@@ -13,6 +13,7 @@ static const struct kt_ext_place place = {
             [KT_EXT_ALPN] = &kt_ext_alpn_ee,
             [KT_EXT_RECORD_SIZE_LIMIT] = &kt_ext_record_size_limit_ee,
             [KT_EXT_EARLY_DATA] = &kt_ext_empty,
+            [KT_EXT_TICKET_REQUEST] = &kt_ext_ticket_request_ee,
         },
 };
 

@@ -102,6 +102,8 @@ extern const struct kt_ext_codec kt_ext_oid_filters_cr;
 extern const struct kt_ext_codec kt_ext_key_share_ch;
 extern const struct kt_ext_codec kt_ext_key_share_sh;
 extern const struct kt_ext_codec kt_ext_key_share_hrr;
+extern const struct kt_ext_codec kt_ext_ticket_request_ch;
+extern const struct kt_ext_codec kt_ext_ticket_request_ee;
 extern const struct kt_ext_codec kt_ext_renegotiation_info_ch;
 extern const struct kt_ext_codec kt_ext_renegotiation_info_sh12;
 

@@ -66,6 +66,7 @@ struct kt_client_hello {
     bool has_fallback_scsv;            /* likewise (RFC 7507 section 2) */
     uint16_t record_size_limit;
     uint8_t max_fragment_length;
+    uint8_t tickets_new, tickets_resumed; /* wanted after a full handshake, and after a resumed one */
 
     /* encode only: GREASE values to add, different ones, 0: none; the first stands in front of all
      * extensions, the second behind them. And the order of extensions, NULL: as in exts.def. `order` has
@@ -125,6 +126,7 @@ struct kt_encrypted_extensions {
     struct kt_id_list groups;
     uint16_t record_size_limit;
     uint8_t max_fragment_length;
+    uint8_t tickets_expected;
 };
 
 KT_MUST_USE const struct kt_fault *kt_encrypted_extensions_decode(struct kt_span body, uint32_t offered,
@@ -154,8 +156,12 @@ struct kt_certificate {
     size_t chain_len;
     /* Of the leaf; the others' are checked and dropped. Never empty when present. */
     struct kt_span ocsp_response;
-    struct kt_span sct_list; /* content of the list, each entry checked */
+    struct kt_span sct_list; /* SignedCertificateTimestampList, its length included; each entry checked */
 };
+
+/* Whether the bytes are a SignedCertificateTimestampList (RFC 6962 section 3.3); and how many entries one has. */
+KT_MUST_USE bool kt_sct_list_is_whole(struct kt_span list);
+unsigned kt_sct_count(struct kt_span list);
 
 KT_MUST_USE const struct kt_fault *kt_certificate_decode(struct kt_span body, uint32_t offered,
                                                          struct kt_certificate *out);
@@ -181,6 +187,7 @@ struct kt_new_session_ticket {
     struct kt_span ticket; /* not empty */
     uint32_t seen;
     uint32_t max_early_data;
+    uint16_t grease_ext; /* encode only; 0: none */
 };
 
 KT_MUST_USE const struct kt_fault *kt_new_session_ticket_decode(struct kt_span body, struct kt_new_session_ticket *out);

@@ -30,6 +30,7 @@ void kt_new_session_ticket_encode(struct kt_writer *w, const struct kt_new_sessi
     kt_put_vec(w, 1, message->nonce);
     kt_put_vec(w, 2, message->ticket);
     kt_writer_open(w, 2);
+    kt_ext_encode_grease(w, message->grease_ext, kt_span_of(NULL, 0));
     kt_exts_encode(w, &place, message->seen, message);
     kt_writer_close(w);
     kt_writer_close(w);

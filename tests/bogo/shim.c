@@ -1,5 +1,5 @@
 /*
- * shim.c - the program that BoringSSL's protocol runner starts: one connection over the native API.
+ * shim.c - the program that BoringSSL's protocol runner starts: connections over the native API, one after the other.
  */
 #include "shim.h"
 
@@ -66,9 +66,12 @@ static const struct kt_fault *write_exports(struct shim *shim)
     static uint8_t bytes[4096];
     const struct shim_flags *flags = shim->flags;
     struct kt_span label = {(const uint8_t *)flags->export_label, strlen(flags->export_label)};
-    struct kt_span context = {(const uint8_t *)flags->export_context, strlen(flags->export_context)};
+    struct kt_span context = {NULL, 0};
     const struct kt_fault *fault = NULL;
 
+    if (flags->use_export_context) {
+        context = (struct kt_span){(const uint8_t *)flags->export_context, strlen(flags->export_context)};
+    }
     if (flags->export_len > 0) {
         fault = kt_conn_export(shim->conn, label, context, bytes, flags->export_len);
         if (fault == NULL) {
@@ -185,10 +188,25 @@ static const struct kt_fault *close_both(struct shim *shim)
     return fault;
 }
 
+/* What cannot be told before the version is known. */
+static void check_implemented(const struct shim *shim)
+{
+    const struct shim_flags *flags = shim->flags;
+    const char *older =
+        flags->tls_unique || flags->renegotiations > 0 ? "what there is only below TLS 1.3" : flags->older;
+
+    if (older != NULL && kt_conn_facts(shim->conn).version < KT_TLS_1_3) {
+        exit((int)shim_missing(older));
+    }
+}
+
 static const struct kt_fault *exchange(struct shim *shim)
 {
     const struct kt_fault *fault = handshake(shim);
 
+    if (fault == NULL) {
+        check_implemented(shim);
+    }
     if (fault == NULL && !shim->flags->implicit_handshake && !shim_check_connected(shim)) {
         shim_hang_up(shim);
         exit(SHIM_FAILURE);
@@ -212,12 +230,16 @@ static const struct kt_fault *exchange(struct shim *shim)
     return fault;
 }
 
-static enum shim_exit run(struct shim *shim)
+static enum shim_exit connect_once(struct shim *shim)
 {
-    struct kt_conn_options options = {.server_name = {NULL, 0}};
+    struct kt_conn_options options = {.session = shim->resuming ? shim->session : NULL};
     const struct kt_fault *fault;
     bool good;
 
+    if (shim->resuming && !shim->flags->server && shim->session == NULL) {
+        (void)fputs("no session to be resumed\n", stderr);
+        return SHIM_FAILURE;
+    }
     if (shim->flags->host_name != NULL) {
         options.server_name = (struct kt_span){(const uint8_t *)shim->flags->host_name, strlen(shim->flags->host_name)};
     }
@@ -239,25 +261,41 @@ static enum shim_exit run(struct shim *shim)
     return good ? SHIM_GOOD : SHIM_FAILURE;
 }
 
+static enum shim_exit run(struct shim *shim, const struct shim_flags flags[SHIM_SETS])
+{
+    enum shim_exit outcome = SHIM_GOOD;
+
+    shim_begin(shim);
+    for (uint64_t i = 0; outcome == SHIM_GOOD && i <= flags[SHIM_INITIAL].resume_count; i++) {
+        shim->resuming = i > 0;
+        shim->flags = &flags[shim->resuming ? SHIM_RESUMING : SHIM_INITIAL];
+        shim->selected = -1;
+        outcome = shim_configure(shim);
+        if (outcome == SHIM_GOOD) {
+            outcome = connect_once(shim);
+        }
+        shim->now += (int64_t)shim->flags->resumption_delay;
+        shim_release(shim);
+    }
+    shim_end(shim);
+    return outcome;
+}
+
 int main(int argc, char **argv)
 {
-    static struct shim_flags flags;
-    static struct shim shim = {.flags = &flags, .selected = -1, .fd = -1};
+    static struct shim_flags flags[SHIM_SETS];
+    static struct shim shim;
     enum shim_exit outcome;
 
     (void)signal(SIGPIPE, SIG_IGN);
-    outcome = shim_flags_read(&flags, argc, argv);
-    if (outcome == SHIM_GOOD && flags.handshaker_question) {
+    outcome = shim_flags_read(flags, argc, argv);
+    if (outcome == SHIM_GOOD && flags[SHIM_INITIAL].handshaker_question) {
         (void)puts("No");
         return SHIM_GOOD;
     }
     if (outcome == SHIM_GOOD) {
-        outcome = shim_configure(&shim);
+        outcome = run(&shim, flags);
     }
-    if (outcome == SHIM_GOOD) {
-        outcome = run(&shim);
-    }
-    shim_release(&shim);
     (void)fputs("--- DONE ---\n", stderr);
     return (int)outcome;
 }

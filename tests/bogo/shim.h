@@ -1,5 +1,5 @@
 /*
- * shim.h - one run of the shim: a connection, how it was configured, and what was seen of it.
+ * shim.h - one run of the shim: its connections one after the other, how each was configured, what was seen of it.
  */
 #ifndef SHIM_H
 #define SHIM_H
@@ -9,8 +9,15 @@
 #define SHIM_CHAIN_MAX 16
 
 struct shim {
-    const struct shim_flags *flags;
+    /* of the whole run */
     struct kt_env env;
+    int64_t now; /* seconds of a clock that moves only where the runner says so */
+    struct kt_ticket_ring *ring;
+    struct kt_session *session; /* client: the newest one, to be offered by the next connection */
+
+    /* of this connection */
+    const struct shim_flags *flags;
+    bool resuming;
     struct kt_config *config;
     struct kt_conn *conn;
 
@@ -27,6 +34,7 @@ struct shim {
     /* remembered for the checks */
     int64_t selected; /* which credential signed: its number, -1 for the default one or none */
     bool hello_seen;
+    unsigned sessions; /* client: how many came */
     struct kt_span chain[SHIM_CHAIN_MAX];
     size_t chain_len;
     struct kt_span secrets[2]; /* of application traffic: the client's, the server's */
@@ -36,12 +44,22 @@ struct shim {
 
 /* shim_setup.c: the configuration that the flags describe. SHIM_UNIMPLEMENTED for keys that we refuse. */
 enum shim_exit shim_configure(struct shim *shim);
+/* shim_lists.c */
+enum shim_exit shim_set_algorithms(const struct shim_flags *flags, struct kt_builder *builder);
+bool shim_in(const uint16_t *ids, size_t count, uint16_t id);
+/* Gives back what belongs to the connection and leaves what belongs to the run. */
 void shim_release(struct shim *shim);
-/* PEM certificates of a file as DER, which live as long as the process. */
+/* The environment and the ring of the run, and their end. */
+void shim_begin(struct shim *shim);
+void shim_end(struct shim *shim);
+/* PEM certificates of a file as DER; the caller frees each. */
 size_t shim_certificates(const char *path, struct kt_span *out, size_t cap);
 
 /* shim_ask.c: answers the open ask, if there is one; with -async not when it is seen for the first time. */
 const struct kt_fault *shim_answer(struct shim *shim);
+
+/* shim_choose.c: the first credential that the peer's lists allow; NULL: none. */
+struct kt_credential *shim_choose(const struct shim *shim, const struct kt_ask *ask);
 
 /* shim_link.c: the socket, and the bytes between it and the connection. */
 bool shim_connect(struct shim *shim);
@@ -64,5 +82,7 @@ void shim_watch(void *user, const struct kt_conn *conn, const struct kt_notice *
 void shim_explain(const struct shim *shim, const struct kt_fault *fault);
 /* An invariant of ours does not hold: ends the process with SHIM_BROKEN. */
 _Noreturn void shim_broken(const char *what);
+/* Ends it so when there is a fault. */
+void shim_must(const struct kt_fault *fault);
 
 #endif

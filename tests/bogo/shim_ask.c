@@ -25,6 +25,13 @@ static const struct kt_fault refused_chain_custom = {
     .file = "shim_ask.c",
 };
 
+static const struct kt_fault refused_status = {
+    .reason = KT_REASON_CERTIFICATE_STATUS_UNKNOWN,
+    .alert = KT_ALERT_BAD_CERTIFICATE_STATUS_RESPONSE,
+    .kind = KT_KIND_POLICY,
+    .file = "shim_ask.c",
+};
+
 static const struct kt_fault *refuse(struct shim *shim, const struct kt_fault *fault)
 {
     return kt_answer_refuse(shim->conn, fault);
@@ -49,10 +56,17 @@ static const struct kt_fault *choose_config(struct shim *shim, const struct kt_a
 
 static const struct kt_fault *choose_credential(struct shim *shim, const struct kt_ask *ask)
 {
-    if (!shim_check_request(shim, ask) || shim->flags->fail_cert_callback) {
+    struct kt_credential *chosen;
+
+    if (!shim_check_request(shim, ask) || shim->flags->fail_cert_callback ||
+        (shim->flags->server && shim->flags->fail_ocsp)) {
         return refuse(shim, &wrong_expectation);
     }
-    return kt_answer_credential(shim->conn, shim->shown[0]);
+    chosen = shim_choose(shim, ask);
+    if (chosen == NULL && shim->flags->server) {
+        return refuse(shim, NULL);
+    }
+    return kt_answer_credential(shim->conn, chosen);
 }
 
 static const struct kt_fault *sign(struct shim *shim, const struct kt_ask *ask)
@@ -88,6 +102,9 @@ static const struct kt_fault *verify(struct shim *shim, const struct kt_ask *ask
     if (!shim_check_chain(shim, ask)) {
         return refuse(shim, &wrong_expectation);
     }
+    if (!flags->server && flags->ocsp_callback && flags->fail_ocsp) {
+        return refuse(shim, &refused_status);
+    }
     /* A client that was not told to check the peer only takes note of the result. */
     if (flags->verify_fail && (flags->verify_peer || flags->require_certificate || flags->custom_verify)) {
         return refuse(shim, flags->custom_verify ? &refused_chain_custom : &refused_chain);
@@ -103,6 +120,16 @@ static const struct kt_fault *decrypt(struct shim *shim, const struct kt_ask *as
     return fault != NULL ? fault : kt_answer_decrypted(shim->conn, premaster, sizeof premaster);
 }
 
+static const struct kt_fault *resume(struct shim *shim, const struct kt_ask *ask)
+{
+    struct kt_session_facts facts = kt_session_facts(ask->u.resume.session);
+
+    if (shim->flags->expect_peer_sha256 && facts.peer_sha256.len != 32) {
+        return refuse(shim, &wrong_expectation);
+    }
+    return kt_answer_resume(shim->conn, true);
+}
+
 /* While a question is open nothing moves, and only its own answer is taken. */
 static void check_waiting(struct shim *shim, const struct kt_ask *ask)
 {
@@ -112,6 +139,9 @@ static void check_waiting(struct shim *shim, const struct kt_ask *ask)
         shim_broken("moves while a question is open");
     }
     if (ask->kind != KT_ASK_VERIFY && kt_answer_verified(shim->conn) == NULL) {
+        shim_broken("takes an answer to another question");
+    }
+    if (ask->kind != KT_ASK_RESUME && kt_answer_resume(shim->conn, true) == NULL) {
         shim_broken("takes an answer to another question");
     }
     if (ask->kind != KT_ASK_SIGN && kt_answer_signature(shim->conn, (const uint8_t *)"x", 1) == NULL) {
@@ -146,8 +176,9 @@ const struct kt_fault *shim_answer(struct shim *shim)
         return decrypt(shim, ask);
     case KT_ASK_VERIFY:
         return verify(shim, ask);
-    case KT_ASK_RESUME: /* not switched on */
-    case KT_ASK_FETCH_SESSION:
+    case KT_ASK_RESUME:
+        return resume(shim, ask);
+    case KT_ASK_FETCH_SESSION: /* not switched on */
     case KT_ASK_NONE:
         break;
     }

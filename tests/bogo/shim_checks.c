@@ -2,6 +2,7 @@
  * shim_checks.c - what the runner expects, compared with what the connection says of itself.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "shim.h"
@@ -77,23 +78,26 @@ bool shim_check_request(struct shim *shim, const struct kt_ask *ask)
 
 bool shim_check_chain(struct shim *shim, const struct kt_ask *ask)
 {
-    static struct kt_span expected[SHIM_CHAIN_MAX];
+    struct kt_span expected[SHIM_CHAIN_MAX];
     size_t count = 0;
+    bool right = true;
 
     if (shim->flags->expect_ocsp_response.p != NULL &&
         !same(shim->flags->expect_ocsp_response, ask->u.verify.ocsp_response)) {
         return complain("OCSP response");
     }
+    if (shim->flags->expect_scts.p != NULL && !same(shim->flags->expect_scts, ask->u.verify.sct_list)) {
+        return complain("list of timestamps");
+    }
     if (shim->flags->expect_peer_cert_file == NULL) {
         return true;
     }
     count = shim_certificates(shim->flags->expect_peer_cert_file, expected, SHIM_CHAIN_MAX);
-    for (size_t i = 0; i < count && count == shim->chain_len; i++) {
-        if (!same(expected[i], shim->chain[i])) {
-            return complain("certificate of the peer");
-        }
+    for (size_t i = 0; i < count; i++) {
+        right = right && i < shim->chain_len && same(expected[i], shim->chain[i]);
+        free((void *)expected[i].p);
     }
-    return count == shim->chain_len || complain("number of certificates of the peer");
+    return (right && count == shim->chain_len) || complain("certificates of the peer");
 }
 
 static bool right_names(const struct shim *shim, const struct kt_facts *facts)
@@ -124,7 +128,7 @@ static bool right_algorithms(const struct shim_flags *flags, const struct kt_fac
     if (flags->expect_curve != 0 && facts->group != flags->expect_curve) {
         return complain("group");
     }
-    if (flags->expect_peer_scheme != 0 && facts->peer_scheme != flags->expect_peer_scheme) {
+    if (flags->expect_peer_scheme != 0 && !facts->resumed && facts->peer_scheme != flags->expect_peer_scheme) {
         return complain("scheme of the peer");
     }
     if ((flags->expect_hrr && !facts->hello_retried) || (flags->expect_no_hrr && facts->hello_retried)) {
@@ -143,10 +147,18 @@ static bool right_peer(const struct shim *shim, const struct kt_facts *facts)
     if (flags->expect_no_peer_cert && facts->peer_authenticated) {
         return complain("peer: it should be unknown");
     }
-    if (facts->peer_authenticated != (shim->chain_len > 0)) {
+    if (!facts->resumed && facts->peer_authenticated != (shim->chain_len > 0)) {
         return complain("peer: known without chain, or the other way round");
     }
     return !flags->expects_credential || shim->selected == flags->expect_credential || complain("credential");
+}
+
+static bool right_session(const struct shim *shim, const struct kt_facts *facts)
+{
+    if (facts->resumed != (shim->resuming && !shim->flags->expect_session_miss)) {
+        return complain(facts->resumed ? "session: it should not be resumed" : "session: it should be resumed");
+    }
+    return true;
 }
 
 bool shim_check_connected(struct shim *shim)
@@ -156,7 +168,21 @@ bool shim_check_connected(struct shim *shim)
     if (shim->flags->server && !shim->hello_seen) {
         return complain("order: connected and never asked for the configuration");
     }
-    return right_names(shim, &facts) && right_algorithms(shim->flags, &facts) && right_peer(shim, &facts);
+    return right_names(shim, &facts) && right_algorithms(shim->flags, &facts) && right_peer(shim, &facts) &&
+           right_session(shim, &facts);
+}
+
+/* Client, at the end: TLS 1.3 sends tickets after the handshake, and always may. Below, who resumed has its session. */
+static bool right_tickets(const struct shim *shim)
+{
+    const struct shim_flags *flags = shim->flags;
+    struct kt_facts facts = kt_conn_facts(shim->conn);
+    bool expected = facts.version == KT_TLS_1_3 || !facts.resumed || flags->expect_ticket_renewal;
+
+    if (flags->server || flags->shuts_down) {
+        return true;
+    }
+    return (shim->sessions > 0) == (expected && !flags->expect_no_session) || complain("number of new sessions");
 }
 
 bool shim_check_end(struct shim *shim)
@@ -168,5 +194,5 @@ bool shim_check_end(struct shim *shim)
         (void)fprintf(stderr, "wrong trace, expected:\n%sgot:\n%s", shim->flags->expect_messages, shim->trace);
         return false;
     }
-    return true;
+    return right_tickets(shim);
 }

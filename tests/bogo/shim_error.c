@@ -17,8 +17,28 @@ void shim_explain(const struct shim *shim, const struct kt_fault *fault)
     }
 }
 
+enum shim_exit shim_missing(const char *what)
+{
+    const char *path = getenv("KEYTURN_SHIM_MISSING");
+    FILE *file = path == NULL ? NULL : fopen(path, "a");
+
+    (void)printf("not implemented: %s\n", what);
+    if (file != NULL) {
+        (void)fprintf(file, "%s\n", what);
+        (void)fclose(file);
+    }
+    return SHIM_UNIMPLEMENTED;
+}
+
 _Noreturn void shim_broken(const char *what)
 {
     (void)fprintf(stderr, "broken: %s\n", what);
     exit(SHIM_BROKEN);
+}
+
+void shim_must(const struct kt_fault *fault)
+{
+    if (fault != NULL) {
+        shim_broken(kt_reason_name((enum kt_reason)fault->reason));
+    }
 }

@@ -1,8 +1,8 @@
 /*
  * shim_flags.c - the table of the runner's flags, and its reader.
  *
- * There is one connection in a run, because there are no sessions yet: what is meant for later connections is read and
- * forgotten. A flag that is not in the table is one we do not implement.
+ * What is meant for a second try after refused early data is read and forgotten: there is no early data. A flag that is
+ * not in the table is one we do not implement.
  */
 #include "shim_flags.h"
 
@@ -17,6 +17,7 @@ enum kind {
     BYTES,      /* base64 */
     ID,         /* a number of a list, each time one more */
     NOTHING,    /* stands alone; nothing to do */
+    OLDER,      /* stands alone; holds anyway in TLS 1.3, and is not implemented below */
     UNUSED,     /* with a value; nothing to do */
     CREDENTIAL, /* begins the next credential */
 };
@@ -41,6 +42,7 @@ static const struct row table[] = {
     {"handshake-never-done", YES, false, AT(handshake_never_done)},
     {"is-handshaker-supported", YES, false, AT(handshaker_question)},
     {"resume-count", NUMBER, false, AT(resume_count)},
+    {"resumption-delay", NUMBER, false, AT(resumption_delay)},
 
     {"shim-writes-first", YES, false, AT(writes_first)},
     {"shim-initial-write", TEXT, false, AT(initial_write)},
@@ -54,12 +56,27 @@ static const struct row table[] = {
 
     {"min-version", NUMBER, false, AT(min_version)},
     {"max-version", NUMBER, false, AT(max_version)},
+    {"no-tls1", YES, false, AT(no_tls10)},
+    {"no-tls11", YES, false, AT(no_tls11)},
+    {"no-tls12", YES, false, AT(no_tls12)},
+    {"no-tls13", YES, false, AT(no_tls13)},
     {"expect-version", NUMBER, false, AT(expect_version)},
+
+    {"no-ticket", YES, false, AT(no_ticket)},
+    {"skip-ticket", YES, false, AT(skip_ticket)},
+    {"use-ticket-aead-callback", YES, false, AT(ask_resume)},
+    {"expect-session-miss", YES, false, AT(expect_session_miss)},
+    {"expect-no-session", YES, false, AT(expect_no_session)},
+    {"expect-session-id", YES, false, AT(expect_session_id)},
+    {"expect-ticket-renewal", YES, false, AT(expect_ticket_renewal)},
+    {"expect-sha256-client-cert", YES, false, AT(expect_peer_sha256)},
 
     {"cert-file", TEXT, IN(cert_file)},
     {"key-file", TEXT, IN(key_file)},
     {"signing-prefs", ID, IN(signing_prefs)},
     {"ocsp-response", BYTES, IN(ocsp_response)},
+    {"signed-cert-timestamps", BYTES, IN(scts)},
+    {"must-match-issuer", YES, IN(must_match_issuer)},
     {"new-x509-credential", CREDENTIAL, false, 0},
     {"expect-selected-credential", NUMBER, false, AT(expect_credential)},
 
@@ -79,6 +96,9 @@ static const struct row table[] = {
     {"expect-client-ca-list", TEXT, false, AT(expect_client_ca_list)},
     {"max-cert-list", NUMBER, false, AT(max_cert_list)},
 
+    {"cipher", TEXT, false, AT(ciphers)},
+    {"fips-202205", YES, false, AT(fips_202205)},
+    {"wpa-202304", YES, false, AT(wpa_202304)},
     {"curves", ID, false, AT(curves)},
     {"key-shares", ID, false, AT(key_shares)},
     {"no-key-shares", YES, false, AT(no_key_shares)},
@@ -103,6 +123,12 @@ static const struct row table[] = {
     {"permute-extensions", YES, false, AT(permute)},
     {"enable-ocsp-stapling", YES, false, AT(ocsp)},
     {"expect-ocsp-response", BYTES, false, AT(expect_ocsp_response)},
+    {"enable-signed-cert-timestamps", YES, false, AT(ask_scts)},
+    {"expect-signed-cert-timestamps", BYTES, false, AT(expect_scts)},
+    {"use-ocsp-callback", YES, false, AT(ocsp_callback)},
+    {"set-ocsp-in-callback", YES, false, AT(set_ocsp_in_callback)},
+    {"decline-ocsp-callback", YES, false, AT(decline_ocsp)},
+    {"fail-ocsp-callback", YES, false, AT(fail_ocsp)},
 
     {"key-update", YES, false, AT(key_update)},
     {"key-update-before-read", YES, false, AT(key_update_before_read)},
@@ -110,6 +136,7 @@ static const struct row table[] = {
     {"export-keying-material", NUMBER, false, AT(export_len)},
     {"export-label", TEXT, false, AT(export_label)},
     {"export-context", TEXT, false, AT(export_context)},
+    {"use-export-context", YES, false, AT(use_export_context)},
     {"export-traffic-secrets", YES, false, AT(export_traffic_secrets)},
     {"use-exporter-between-reads", YES, false, AT(export_between_reads)},
     {"tls-unique", YES, false, AT(tls_unique)},
@@ -117,26 +144,23 @@ static const struct row table[] = {
 
     /* The result of the check is scripted, so that the root is not needed. */
     {"trust-cert", UNUSED, false, 0},
-    /* TLS 1.3 has no context other than the empty one (RFC 9846 section 7.5). */
-    {"use-export-context", NOTHING, false, 0},
-    /* What holds anyway: a handshake more does nothing, there are no sessions, no older versions, no renegotiation. */
+    /* Tickets are ours to make: sealed by a ring, new ones after each handshake; a session holds only a hash of the
+     * certificate, and is never found by an id in TLS 1.3. */
+    {"use-ticket-callback", NOTHING, false, 0},
+    {"renew-ticket", OLDER, false, AT(older)},
+    {"retain-only-sha256-client-cert", NOTHING, false, 0},
+    {"expect-no-session-id", OLDER, false, AT(older)},
+    /* What holds anyway: a handshake more does nothing, there is no renegotiation. */
     {"handshake-twice", NOTHING, false, 0},
     {"no-op-extra-handshake", NOTHING, false, 0},
     {"expect-verify-result", NOTHING, false, 0},
-    {"no-ticket", NOTHING, false, 0},
-    {"expect-no-session", NOTHING, false, 0},
-    {"expect-session-miss", NOTHING, false, 0},
-    {"reverify-on-resume", NOTHING, false, 0},
-    {"no-tls1", NOTHING, false, 0},
-    {"no-tls11", NOTHING, false, 0},
-    {"no-tls12", NOTHING, false, 0},
-    {"no-legacy-server-connect", NOTHING, false, 0},
-    {"renegotiate-freely", NOTHING, false, 0},
-    {"renegotiate-once", NOTHING, false, 0},
-    {"renegotiate-ignore", NOTHING, false, 0},
-    {"forbid-renegotiation-after-handshake", NOTHING, false, 0},
-    {"expect-secure-renegotiation", NOTHING, false, 0},
-    {"expect-extended-master-secret", NOTHING, false, 0},
+    {"no-legacy-server-connect", OLDER, false, AT(older)},
+    {"renegotiate-freely", OLDER, false, AT(older)},
+    {"renegotiate-once", OLDER, false, AT(older)},
+    {"renegotiate-ignore", OLDER, false, AT(older)},
+    {"forbid-renegotiation-after-handshake", OLDER, false, AT(older)},
+    {"expect-secure-renegotiation", OLDER, false, AT(older)},
+    {"expect-extended-master-secret", OLDER, false, AT(older)},
     {"partial-write", NOTHING, false, 0},
     {"server-preference", NOTHING, false, 0},
     {"allow-hint-mismatch", NOTHING, false, 0},
@@ -154,7 +178,7 @@ static const struct row *row_named(const char *name)
 
 static bool takes_value(enum kind kind)
 {
-    return kind != YES && kind != NOTHING && kind != CREDENTIAL;
+    return kind != YES && kind != NOTHING && kind != OLDER && kind != CREDENTIAL;
 }
 
 static int digit_of(char c)
@@ -209,6 +233,9 @@ static bool store(struct shim_flags *flags, const struct row *row, const char *v
         }
         list->ids[list->count++] = (uint16_t)strtoul(value, NULL, 10);
         break;
+    case OLDER:
+        *(const char **)at = row->name;
+        break;
     case CREDENTIAL:
         flags->credential_count++;
         return flags->credential_count < SHIM_CREDENTIALS_MAX;
@@ -219,79 +246,119 @@ static bool store(struct shim_flags *flags, const struct row *row, const char *v
     return true;
 }
 
-/* The name without its prefixes; *ours says whether this connection is meant. */
-static const char *without_prefix(const char *name, bool *ours)
+enum { FOR_INITIAL = 1 << SHIM_INITIAL, FOR_RESUMING = 1 << SHIM_RESUMING, FOR_ALL = FOR_INITIAL | FOR_RESUMING };
+
+/* The name without its prefixes; *sets says which sets of flags are meant. */
+static const char *without_prefix(const char *name, unsigned *sets)
 {
     static const struct {
         const char *prefix;
-        bool ours;
+        unsigned sets;
     } prefixes[] = {
-        {"on-shim-", true},    {"on-handshaker-", false}, {"on-initial-", true},
-        {"on-resume-", false}, {"on-retry-", false},
+        {"on-shim-", FOR_ALL},        {"on-handshaker-", 0}, {"on-initial-", FOR_INITIAL},
+        {"on-resume-", FOR_RESUMING}, {"on-retry-", 0},
     };
 
     for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
         size_t len = strlen(prefixes[i].prefix);
         if (strncmp(name, prefixes[i].prefix, len) == 0) {
-            *ours = *ours && prefixes[i].ours;
+            *sets &= prefixes[i].sets;
             name += len;
         }
     }
     return name;
 }
 
-static enum shim_exit missing(const char *what)
+size_t shim_versions(const struct shim_flags *flags, uint16_t out[4])
 {
-    printf("not implemented: %s\n", what);
-    return SHIM_UNIMPLEMENTED;
+    const struct {
+        uint16_t version;
+        bool ours, off;
+    } versions[] = {
+        {KT_TLS_1_3, true, flags->no_tls13},
+        {KT_TLS_1_2, false, flags->no_tls12},
+        {0x0302, false, flags->no_tls11},
+        {0x0301, false, flags->no_tls10},
+    };
+    size_t count = 0;
+
+    for (size_t i = 0; i < sizeof versions / sizeof versions[0]; i++) {
+        if (versions[i].ours && !versions[i].off && versions[i].version >= flags->min_version &&
+            versions[i].version <= flags->max_version) {
+            out[count++] = versions[i].version;
+        }
+    }
+    return count;
 }
 
 static enum shim_exit check(const struct shim_flags *flags)
 {
-    if (flags->resume_count > 0) {
-        return missing("resumption");
+    uint16_t versions[4];
+    size_t count = shim_versions(flags, versions);
+
+    if (count == 0) {
+        return shim_missing("a version other than TLS 1.3");
     }
-    if (flags->max_version < KT_TLS_1_3 || flags->min_version > KT_TLS_1_3) {
-        return missing("a version other than TLS 1.3");
-    }
-    if (flags->ocsp && !flags->server) {
-        return missing("asking for a stapled response");
+    if (flags->expect_session_id) {
+        return shim_missing("sessions by id");
     }
     return SHIM_GOOD;
 }
 
-enum shim_exit shim_flags_read(struct shim_flags *flags, int argc, char **argv)
+/* One flag with its value, if it takes one, for each set that is meant. */
+static enum shim_exit read_flag(struct shim_flags flags[SHIM_SETS], char **argv, int left, int *used)
 {
-    *flags = (struct shim_flags){
-        .initial_write = "hello",
-        .initial_write_count = 1,
-        .read_size = 512,
-        .max_version = KT_TLS_1_3,
-        .expect_alpn = "",
-        .expect_credential = -1,
-        .export_label = "",
-        .export_context = "",
-    };
-    for (int i = 1; i < argc; i++) {
-        bool ours = true;
-        const char *name = argv[i][0] == '-' ? without_prefix(argv[i] + 1, &ours) : argv[i];
-        const struct row *row = row_named(name);
-        const char *value = NULL;
+    unsigned sets = FOR_ALL;
+    const char *name = argv[0][0] == '-' ? without_prefix(argv[0] + 1, &sets) : argv[0];
+    const struct row *row = row_named(name);
 
-        if (row == NULL) {
-            return missing(argv[i]);
-        }
-        if (takes_value(row->kind)) {
-            i++;
-            if (i == argc) {
-                return missing("a flag without its value");
-            }
-            value = argv[i];
-        }
-        if (ours && !store(flags, row, value)) {
-            return missing("a list as long as this");
-        }
-        flags->expects_credential |= ours && strcmp(name, "expect-selected-credential") == 0;
+    *used = 1;
+    if (row == NULL) {
+        return shim_missing(argv[0]);
     }
-    return check(flags);
+    if (takes_value(row->kind)) {
+        *used = 2;
+        if (left < 2) {
+            return shim_missing("a flag without its value");
+        }
+    }
+    for (size_t i = 0; i < SHIM_SETS; i++) {
+        if ((sets & 1U << i) == 0) {
+            continue;
+        }
+        if (!store(&flags[i], row, *used == 2 ? argv[1] : NULL)) {
+            return shim_missing("a list as long as this");
+        }
+        flags[i].expects_credential |= strcmp(name, "expect-selected-credential") == 0;
+    }
+    return SHIM_GOOD;
+}
+
+enum shim_exit shim_flags_read(struct shim_flags flags[SHIM_SETS], int argc, char **argv)
+{
+    enum shim_exit outcome = SHIM_GOOD;
+    int used;
+
+    for (size_t i = 0; i < SHIM_SETS; i++) {
+        flags[i] = (struct shim_flags){
+            .initial_write = "hello",
+            .initial_write_count = 1,
+            .read_size = 512,
+            .max_version = KT_TLS_1_3,
+            .expect_alpn = "",
+            .expect_credential = -1,
+            .export_label = "",
+            .export_context = "",
+        };
+    }
+    for (int i = 1; outcome == SHIM_GOOD && i < argc; i += used) {
+        outcome = read_flag(flags, argv + i, argc - i, &used);
+    }
+    if (outcome == SHIM_GOOD) {
+        outcome = check(&flags[SHIM_INITIAL]);
+    }
+    if (outcome == SHIM_GOOD && flags[SHIM_INITIAL].resume_count > 0) {
+        outcome = check(&flags[SHIM_RESUMING]);
+    }
+    return outcome;
 }

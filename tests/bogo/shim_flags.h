@@ -6,7 +6,7 @@
 
 #include <keyturn/keyturn.h>
 
-#define SHIM_LIST_MAX        32
+#define SHIM_LIST_MAX        64
 #define SHIM_CREDENTIALS_MAX 8
 
 /* The exit codes that the runner understands. */
@@ -26,14 +26,15 @@ struct shim_credential_flags {
     const char *cert_file;
     const char *key_file;
     struct shim_ids signing_prefs;
-    struct kt_span ocsp_response;
+    struct kt_span ocsp_response, scts;
+    bool must_match_issuer; /* only for a peer that names who issued it */
 };
 
 struct shim_flags {
     /* transport and sequence */
     uint64_t port, shim_id;
     bool ipv6, server, async, implicit_handshake, handshake_never_done, handshaker_question;
-    uint64_t resume_count;
+    uint64_t resume_count, resumption_delay; /* connections after the first; seconds that pass after each */
 
     /* application data and shutdown */
     bool writes_first, unfinished_write, peek, different_sizes, shuts_down, check_close_notify;
@@ -42,6 +43,12 @@ struct shim_flags {
 
     /* versions */
     uint64_t min_version, max_version, expect_version;
+    const char *older; /* the last flag that means something only below TLS 1.3, or NULL */
+    bool no_tls10, no_tls11, no_tls12, no_tls13;
+
+    /* sessions */
+    bool no_ticket, skip_ticket, ask_resume, expect_session_miss, expect_no_session, expect_session_id;
+    bool expect_ticket_renewal, expect_peer_sha256;
 
     /* credentials; [0] is the default one, others follow -new-x509-credential */
     struct shim_credential_flags credentials[SHIM_CREDENTIALS_MAX];
@@ -57,6 +64,8 @@ struct shim_flags {
     uint64_t max_cert_list;
 
     /* algorithms */
+    const char *ciphers;
+    bool fips_202205, wpa_202304; /* the runner's names of two rules about which algorithms may be used */
     struct shim_ids curves, key_shares, verify_prefs, expect_verify_prefs;
     bool no_key_shares, expect_hrr, expect_no_hrr;
     uint64_t expect_curve, expect_cipher, expect_peer_scheme;
@@ -66,18 +75,33 @@ struct shim_flags {
     bool expect_no_server_name;
     const char *advertise_alpn, *expect_alpn, *select_alpn, *expect_advertised_alpn;
     bool decline_alpn, reject_alpn, grease, permute, ocsp;
-    struct kt_span expect_ocsp_response;
+    struct kt_span expect_ocsp_response, expect_scts;
+    bool ask_scts;
+    bool ocsp_callback, set_ocsp_in_callback, decline_ocsp, fail_ocsp;
 
     /* after the handshake */
     bool key_update, key_update_before_read;
     uint64_t renegotiations;
     uint64_t export_len;
     const char *export_label, *export_context;
+    bool use_export_context;
     bool export_traffic_secrets, export_between_reads, tls_unique;
     const char *expect_messages;
 };
 
-/* SHIM_GOOD, or SHIM_UNIMPLEMENTED after a word on stdout that says what is missing. */
-enum shim_exit shim_flags_read(struct shim_flags *flags, int argc, char **argv);
+/* One set of flags is for the first connection of a run, the other for all that resume. */
+enum { SHIM_INITIAL, SHIM_RESUMING, SHIM_SETS };
+
+/* SHIM_GOOD, or what shim_missing says. */
+enum shim_exit shim_flags_read(struct shim_flags flags[SHIM_SETS], int argc, char **argv);
+
+/*
+ * The versions that the flags leave of those the engine has, most preferred first: how many. Here is the table of
+ * what it has: a version that lands is one line of it.
+ */
+size_t shim_versions(const struct shim_flags *flags, uint16_t out[4]);
+
+/* What we do not have: says so on stdout, and in the file that KEYTURN_SHIM_MISSING names. SHIM_UNIMPLEMENTED. */
+enum shim_exit shim_missing(const char *what);
 
 #endif

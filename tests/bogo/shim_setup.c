@@ -1,5 +1,5 @@
 /*
- * shim_setup.c - from flags to a configuration.
+ * shim_setup.c - from flags to a configuration, and what the connections of a run share.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,29 +8,6 @@
 #include "seam/config_view.h" /* which schemes a credential of a file has */
 
 #include "shim.h"
-
-static void must(const struct kt_fault *fault)
-{
-    if (fault != NULL) {
-        shim_broken(kt_reason_name((enum kt_reason)fault->reason));
-    }
-}
-
-static enum shim_exit missing(const char *what)
-{
-    printf("not implemented: %s\n", what);
-    return SHIM_UNIMPLEMENTED;
-}
-
-static bool in(const uint16_t *ids, size_t count, uint16_t id)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (ids[i] == id) {
-            return true;
-        }
-    }
-    return false;
-}
 
 size_t shim_certificates(const char *path, struct kt_span *out, size_t cap)
 {
@@ -71,18 +48,20 @@ size_t shim_certificates(const char *path, struct kt_span *out, size_t cap)
     return count;
 }
 
-/* The credential as the flags want it shown: fewer schemes, a stapled response. The key stays with `owner`. */
-static struct kt_credential *dress(struct shim *shim, struct kt_credential *owner,
-                                   const struct shim_credential_flags *flags)
+/* The credential as the flags want it shown: fewer schemes, what is stapled. The key stays with the owner. */
+static enum shim_exit dress(struct shim *shim, size_t index)
 {
+    const struct shim_credential_flags *flags = &shim->flags->credentials[index];
+    const struct kt_credential *owner = shim->owner[index];
     uint16_t schemes[16];
     size_t count = 0;
     const char *name = shim->flags->expect_server_name != NULL ? shim->flags->expect_server_name : "";
     struct kt_span names[] = {{(const uint8_t *)name, strlen(name)}};
-    struct kt_credential *shown;
+    const bool staples = flags->ocsp_response.len > 0 && !shim->flags->decline_ocsp;
+    const struct kt_fault *fault;
 
-    for (size_t i = 0; i < flags->signing_prefs.count; i++) {
-        if (in(owner->schemes, owner->scheme_count, flags->signing_prefs.ids[i])) {
+    for (size_t i = 0; i < flags->signing_prefs.count && count < 16; i++) {
+        if (shim_in(owner->schemes, owner->scheme_count, flags->signing_prefs.ids[i])) {
             schemes[count++] = flags->signing_prefs.ids[i];
         }
     }
@@ -93,13 +72,18 @@ static struct kt_credential *dress(struct shim *shim, struct kt_credential *owne
         .scheme_count = flags->signing_prefs.count > 0 ? count : owner->scheme_count,
         .names = names,
         .name_count = names[0].len > 0, /* a server says that it used the name only where it did */
-        .ocsp_response = flags->ocsp_response.len > 0 ? &flags->ocsp_response : NULL,
+        .ocsp_response = staples ? &flags->ocsp_response : NULL,
+        .sct_list = flags->scts.len > 0 ? &flags->scts : NULL,
     };
     if (parts.scheme_count == 0) {
-        return NULL;
+        return shim_missing("a key that may not sign");
     }
-    must(kt_credential_new(&shim->env, &parts, &shown));
-    return shown;
+    fault = kt_credential_new(&shim->env, &parts, &shim->shown[index]);
+    if (fault != NULL) {
+        shim_explain(shim, fault);
+        return SHIM_FAILURE;
+    }
+    return SHIM_GOOD;
 }
 
 static enum shim_exit load_credential(struct shim *shim, struct kt_builder *builder, size_t index)
@@ -107,23 +91,23 @@ static enum shim_exit load_credential(struct shim *shim, struct kt_builder *buil
     const struct shim_credential_flags *flags = &shim->flags->credentials[index];
     const char *cert = flags->cert_file;
     const struct kt_fault *fault;
+    enum shim_exit outcome;
 
     if (cert == NULL && flags->key_file == NULL) {
         return SHIM_GOOD;
     }
     if (cert == NULL || flags->key_file == NULL) {
-        return missing("a key without certificate");
+        return shim_missing("a key without certificate");
     }
     fault = kt_credential_from_files(&shim->env, cert, flags->key_file, NULL, &shim->owner[index]);
     if (fault != NULL) {
-        return missing(kt_reason_name((enum kt_reason)fault->reason));
+        return shim_missing(kt_reason_name((enum kt_reason)fault->reason));
     }
-    shim->shown[index] = dress(shim, shim->owner[index], flags);
-    if (shim->shown[index] == NULL) {
-        return missing("a key that may not sign");
+    outcome = dress(shim, index);
+    if (outcome == SHIM_GOOD) {
+        shim_must(kt_builder_credential(builder, shim->shown[index]));
     }
-    must(kt_builder_credential(builder, shim->shown[index]));
-    return SHIM_GOOD;
+    return outcome;
 }
 
 /* The default one comes last: the runner's order of preference. */
@@ -136,42 +120,6 @@ static enum shim_exit load_credentials(struct shim *shim, struct kt_builder *bui
         }
     }
     return load_credential(shim, builder, 0);
-}
-
-static enum shim_exit set_groups(const struct shim_flags *flags, struct kt_builder *builder)
-{
-    const uint16_t *groups = flags->curves.count > 0 ? flags->curves.ids : kt_policy_2026_modern.groups;
-    size_t count = flags->curves.count > 0 ? flags->curves.count : kt_policy_2026_modern.group_count;
-
-    for (size_t i = 0; i < flags->curves.count; i++) {
-        if (!in(kt_policy_2026_modern.groups, kt_policy_2026_modern.group_count, groups[i])) {
-            return missing("a group");
-        }
-    }
-    must(kt_builder_groups(builder, groups, count));
-    for (size_t i = 0; i < flags->key_shares.count; i++) {
-        if (i >= count || flags->key_shares.ids[i] != groups[i]) {
-            return missing("key shares that are not the first groups");
-        }
-    }
-    if (flags->key_shares.count > 0 || flags->no_key_shares) {
-        must(kt_builder_key_shares(builder, (unsigned)flags->key_shares.count));
-    }
-    return SHIM_GOOD;
-}
-
-static enum shim_exit set_schemes(const struct shim_flags *flags, struct kt_builder *builder)
-{
-    for (size_t i = 0; i < flags->verify_prefs.count; i++) {
-        if (!in(kt_policy_2026_modern.schemes, kt_policy_2026_modern.scheme_count, flags->verify_prefs.ids[i])) {
-            return missing("a signature scheme");
-        }
-    }
-    if (flags->verify_prefs.count > 0) {
-        must(kt_builder_schemes(builder, flags->verify_prefs.ids, flags->verify_prefs.count));
-        must(kt_builder_cert_schemes(builder, flags->verify_prefs.ids, flags->verify_prefs.count));
-    }
-    return SHIM_GOOD;
 }
 
 static struct kt_span text_span(const char *text)
@@ -194,7 +142,7 @@ static void set_alpn(const struct shim_flags *flags, struct kt_builder *builder)
             names[count++] = (struct kt_span){p + 1, *p};
         }
     }
-    must(kt_builder_alpn(builder, names, count));
+    shim_must(kt_builder_alpn(builder, names, count));
 }
 
 /* Comma-separated names in hexadecimal digits. */
@@ -217,18 +165,35 @@ static void set_authorities(const char *list, struct kt_builder *builder)
         count++;
         list += *list == ',';
     }
-    must(kt_builder_authorities(builder, names, count));
+    shim_must(kt_builder_authorities(builder, names, count));
 }
 
 static void set_asks(const struct shim_flags *flags, struct kt_builder *builder)
 {
+    bool gated = false;
+
+    for (size_t i = 0; i <= flags->credential_count; i++) {
+        gated |= flags->credentials[i].must_match_issuer;
+    }
     if (flags->server) {
-        must(kt_builder_ask(builder, KT_ASK_CHOOSE_CONFIG));
+        shim_must(kt_builder_ask(builder, KT_ASK_CHOOSE_CONFIG));
     }
-    if (flags->fail_cert_callback || flags->old_cert_callback || flags->expect_client_ca_list != NULL ||
-        (!flags->server && flags->expect_verify_prefs.count > 0)) {
-        must(kt_builder_ask(builder, KT_ASK_CHOOSE_CREDENTIAL));
+    if (flags->server && (flags->async || flags->ask_resume || flags->expect_peer_sha256)) {
+        shim_must(kt_builder_ask(builder, KT_ASK_RESUME));
     }
+    if (gated || (flags->server && flags->fail_ocsp) || flags->fail_cert_callback || flags->old_cert_callback ||
+        flags->expect_client_ca_list != NULL || (!flags->server && flags->expect_verify_prefs.count > 0)) {
+        shim_must(kt_builder_ask(builder, KT_ASK_CHOOSE_CREDENTIAL));
+    }
+}
+
+static void set_resumption(struct shim *shim, struct kt_builder *builder)
+{
+    struct kt_resumption resumption = kt_resumption_default();
+
+    resumption.ring = shim->ring;
+    resumption.tickets = shim->flags->skip_ticket ? 0 : resumption.tickets;
+    shim_must(kt_builder_resumption(builder, shim->flags->no_ticket ? NULL : &resumption));
 }
 
 static void set_rest(struct shim *shim, struct kt_builder *builder)
@@ -237,17 +202,21 @@ static void set_rest(struct shim *shim, struct kt_builder *builder)
     struct kt_lifetime lifetime = kt_lifetime_default();
 
     lifetime.min_gap_ms = 0; /* the runner wants its updates now */
-    must(kt_builder_lifetime(builder, &lifetime));
+    shim_must(kt_builder_lifetime(builder, &lifetime));
     set_alpn(flags, builder);
     set_authorities(flags->client_ca_list, builder);
     set_asks(flags, builder);
-    kt_builder_grease(builder, flags->grease || flags->permute);
+    set_resumption(shim, builder);
+    kt_builder_staple(builder, flags->ocsp);
+    kt_builder_sct(builder, flags->ask_scts);
+    /* On servers it is on by default, with BoringSSL and with us. */
+    kt_builder_grease(builder, flags->server || flags->grease || flags->permute);
     kt_builder_danger_keylog(builder, flags->export_traffic_secrets);
     if (flags->server && (flags->require_certificate || flags->verify_peer)) {
         kt_builder_client_auth(builder, flags->require_certificate ? KT_CLIENT_AUTH_REQUIRE : KT_CLIENT_AUTH_REQUEST);
     }
     if (flags->max_cert_list != 0) {
-        must(kt_builder_chain_limit(builder, flags->max_cert_list));
+        shim_must(kt_builder_chain_limit(builder, flags->max_cert_list));
     }
 }
 
@@ -256,23 +225,17 @@ enum shim_exit shim_configure(struct shim *shim)
     struct kt_builder *builder;
     enum shim_exit outcome;
 
-    shim->env = *kt_env_linux();
-    shim->env.observer = shim_watch;
-    shim->env.user = shim;
-    must(kt_builder_new(shim->flags->server ? KT_SERVER : KT_CLIENT, &shim->env, &builder));
-    outcome = load_credentials(shim, builder);
+    shim_must(kt_builder_new(shim->flags->server ? KT_SERVER : KT_CLIENT, &shim->env, &builder));
+    outcome = shim_set_algorithms(shim->flags, builder);
     if (outcome == SHIM_GOOD) {
-        outcome = set_groups(shim->flags, builder);
-    }
-    if (outcome == SHIM_GOOD) {
-        outcome = set_schemes(shim->flags, builder);
+        outcome = load_credentials(shim, builder);
     }
     if (outcome == SHIM_GOOD) {
         set_rest(shim, builder);
         const struct kt_fault *fault = kt_builder_build(builder, &shim->config);
         if (fault != NULL) {
             printf("%s\n", kt_builder_field(builder));
-            outcome = missing(kt_reason_name((enum kt_reason)fault->reason));
+            outcome = shim_missing(kt_reason_name((enum kt_reason)fault->reason));
         }
     }
     kt_builder_free(builder);
@@ -287,4 +250,37 @@ void shim_release(struct shim *shim)
         kt_credential_unref(shim->shown[i]);
         kt_credential_unref(shim->owner[i]);
     }
+    for (size_t i = 0; i < shim->chain_len; i++) {
+        free((void *)shim->chain[i].p);
+    }
+    free((void *)shim->secrets[0].p);
+    free((void *)shim->secrets[1].p);
+    *shim = (struct shim){.env = shim->env, .now = shim->now, .ring = shim->ring, .session = shim->session};
+}
+
+static uint64_t monotonic_ms(void *user)
+{
+    return (uint64_t)((struct shim *)user)->now * 1000;
+}
+
+static int64_t wall_seconds(void *user)
+{
+    return ((struct shim *)user)->now;
+}
+
+void shim_begin(struct shim *shim)
+{
+    shim->now = 1700000000;
+    shim->env = *kt_env_linux();
+    shim->env.monotonic_ms = monotonic_ms;
+    shim->env.wall_seconds = wall_seconds;
+    shim->env.observer = shim_watch;
+    shim->env.user = shim;
+    shim_must(kt_ticket_ring_new(&shim->env, NULL, &shim->ring));
+}
+
+void shim_end(struct shim *shim)
+{
+    kt_session_unref(shim->session);
+    kt_ticket_ring_unref(shim->ring);
 }

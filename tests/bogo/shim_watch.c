@@ -62,6 +62,11 @@ void shim_watch(void *user, const struct kt_conn *conn, const struct kt_notice *
         keep_secret(shim, notice);
         break;
     case KT_NOTICE_SESSION:
+        kt_session_unref(shim->session);
+        shim->session = kt_session_ref(notice->u.session);
+        shim->sessions++;
+        break;
+    case KT_NOTICE_POST_AUTH:
     case KT_NOTICE_STATE:
     case KT_NOTICE_EPOCH:
         break;

@@ -61,6 +61,53 @@ def test_json_of_a_failure(cli, peer, pki):
     assert not [e for e in events if e["event"] == "connected"]
 
 
+def extensions(events, direction, name):
+    """Of the first such message, by name with their lengths."""
+    message = next(e for e in events if e["event"] == "message" and (e["direction"], e["name"]) == (direction, name))
+    return {x["name"]: x["len"] for x in message.get("extensions", [])}
+
+
+def test_json_shows_the_extensions_of_each_message(cli, peer, pki):
+    server = cli.serve("--client-ca", pki.ca, "--alpn", "h2", "--record-limit", "2000", "--trace=json")
+    client = cli.connect(server.port, *command.client_auth(pki.client_p256), "--alpn", "h2", "--trace=json", data=PING)
+    assert client.code == command.DONE, client.report()
+    events = command.trace(client.err)
+    hello = extensions(events, "sent", "ClientHello")
+    assert hello.keys() >= {"server_name", "supported_versions", "supported_groups", "key_share", "alpn",
+                            "signature_algorithms", "record_size_limit"}
+    assert (hello["server_name"], hello["alpn"]) == (14, 5)
+    assert extensions(events, "received", "ServerHello").keys() == {"supported_versions", "key_share"}
+    assert extensions(events, "received", "EncryptedExtensions").keys() == {"server_name", "alpn", "record_size_limit"}
+    assert "signature_algorithms" in extensions(events, "received", "CertificateRequest")
+    assert extensions(events, "received", "Finished") == {}
+    server.wait_closed()
+    assert extensions(command.trace(server.err), "received", "ClientHello") == hello
+
+
+def test_json_of_a_resumption_over_a_retry(cli, tmp_path):
+    server = cli.serve()
+    for resumed in (False, True):
+        client = cli.connect(server.port, "--session", tmp_path / "session", "--key-shares", "0", "--trace=json",
+                             data=PING)
+        events = command.trace(client.err)
+        assert extensions(events, "received", "HelloRetryRequest").keys() >= {"supported_versions", "key_share"}
+        assert ("pre_shared_key" in extensions(events, "sent", "ClientHello")) == resumed
+        assert ("pre_shared_key" in extensions(events, "received", "ServerHello")) == resumed
+        connected, = [e for e in events if e["event"] == "connected"]
+        assert (connected["resumed"], connected["retried"]) == (resumed, True)
+
+
+def test_json_shows_the_staple_and_the_record_limits(cli, pki, tmp_path):
+    staple = pki.status("good.ocsp")
+    own = ("--cert", pki.p256.chain, "--key", pki.p256.key)
+    server = cli.serve(*own, "--ocsp", staple, "--record-limit", "1000")
+    client = cli.connect(server.port, "--record-limit", "700", "--trace=json", data=PING)
+    events = command.trace(client.err)
+    assert extensions(events, "received", "Certificate")["status_request"] >= staple.stat().st_size
+    connected, = [e for e in events if e["event"] == "connected"]
+    assert (connected["limit_sent"], connected["limit_received"]) == (1000, 700)
+
+
 @pytest.mark.parametrize("padding", [64, 512, 4096])
 @pytest.mark.parametrize("server", ["openssl", "gnutls", "python"])
 def test_padding_is_in_the_records(cli, peer, server, padding):

@@ -6,8 +6,10 @@
 
 #include <cmocka.h>
 
+#include "registry/registry.h"
 #include "session/session_impl.h"
 #include "support/loop.h"
+#include "wire/reader.h"
 
 static struct loop l;
 static struct test_env ring_env;
@@ -331,6 +333,93 @@ static void the_number_of_tickets_is_configured(void **user)
     (void)user;
     first(&setup);
     assert_int_equal(tickets, 0);
+}
+
+/* What the client saw after it was connected. */
+static struct {
+    bool connected;
+    unsigned messages, records;
+} after;
+
+static void count_after(void *user, const struct kt_conn *conn, const struct kt_notice *notice)
+{
+    (void)user;
+    if (conn != l.client) {
+        return;
+    }
+    after.connected |= notice->kind == KT_NOTICE_CONNECTED;
+    if (after.connected && notice->direction == KT_RECEIVING) {
+        after.messages += notice->kind == KT_NOTICE_MESSAGE;
+        after.records += notice->kind == KT_NOTICE_RECORD && notice->u.record.type == 22;
+    }
+}
+
+static void the_tickets_share_a_record(void **user)
+{
+    const struct loop_setup setup = {.client = plain, .server = plain, .observer = count_after};
+
+    (void)user;
+    memset(&after, 0, sizeof after);
+    first(&setup);
+    assert_int_equal(after.messages, 2);
+    assert_int_equal(after.records, 1);
+    loop_transfer(&l, KT_SERVER, 100);
+}
+
+/* How many reserved numbers (RFC 8701) stood as extensions in the tickets the client got. */
+static unsigned greased;
+
+static unsigned grease_in(struct kt_span whole)
+{
+    struct kt_reader r = kt_reader_over(kt_span_of(whole.p + 4, whole.len - 4));
+    struct kt_reader exts;
+    struct kt_span nonce, ticket, block, content;
+    uint16_t number;
+    uint32_t skipped;
+    unsigned count = 0;
+
+    assert_true(kt_reader_u32(&r, &skipped) && kt_reader_u32(&r, &skipped) && kt_reader_vec8(&r, &nonce) &&
+                kt_reader_vec16(&r, &ticket) && kt_reader_vec16(&r, &block) && kt_reader_done(&r));
+    exts = kt_reader_over(block);
+    while (!kt_reader_done(&exts)) {
+        assert_true(kt_reader_u16(&exts, &number) && kt_reader_vec16(&exts, &content));
+        count += kt_is_grease(number);
+    }
+    return count;
+}
+
+static void count_grease(void *user, const struct kt_conn *conn, const struct kt_notice *notice)
+{
+    (void)user;
+    if (conn == l.client && notice->kind == KT_NOTICE_MESSAGE && notice->u.message.type == KT_MSG_NEW_SESSION_TICKET) {
+        greased += grease_in(notice->u.message.body);
+    }
+}
+
+static void without_grease(struct kt_builder *b)
+{
+    plain(b);
+    kt_builder_grease(b, false);
+}
+
+static void tickets_have_a_reserved_extension(void **user)
+{
+    const struct loop_setup setup = {.client = plain, .server = plain, .observer = count_grease};
+
+    (void)user;
+    greased = 0;
+    first(&setup);
+    assert_int_equal(greased, 2);
+}
+
+static void tickets_have_no_reserved_extension_without_grease(void **user)
+{
+    const struct loop_setup setup = {.client = plain, .server = without_grease, .observer = count_grease};
+
+    (void)user;
+    greased = 0;
+    first(&setup);
+    assert_int_equal(greased, 0);
 }
 
 static void a_client_that_does_not_resume_gets_no_tickets(void **user)
@@ -894,6 +983,9 @@ int main(void)
         RESUME_TEST(the_client_of_a_certificate_stays_authenticated),
         RESUME_TEST(a_client_without_certificate_stays_without),
         RESUME_TEST(the_number_of_tickets_is_configured),
+        RESUME_TEST(the_tickets_share_a_record),
+        RESUME_TEST(tickets_have_a_reserved_extension),
+        RESUME_TEST(tickets_have_no_reserved_extension_without_grease),
         RESUME_TEST(a_client_that_does_not_resume_gets_no_tickets),
         RESUME_TEST(a_client_that_does_not_resume_offers_nothing),
         RESUME_TEST(tickets_of_older_keys_still_open),

@@ -207,6 +207,7 @@ static void names_and_protocols(struct kt_builder *b)
 
     no_share(b);
     assert_null(kt_builder_alpn(b, &alpn, 1));
+    assert_null(kt_builder_ticket_request(b, 0, 0));
     assert_null(kt_builder_cert_schemes(b, cert_schemes, 2));
 }
 
@@ -312,6 +313,14 @@ static void change_record_limit(struct hello *h)
 {
     change_extension(h, 28);
 }
+static void change_new_tickets(struct hello *h)
+{
+    h->bytes[extension_at(h, 58) + 4] ^= 1;
+}
+static void change_resumed_tickets(struct hello *h)
+{
+    h->bytes[extension_at(h, 58) + 5] ^= 1;
+}
 static void change_versions(struct hello *h)
 {
     size_t at = extension_at(h, 43);
@@ -322,9 +331,10 @@ static void change_versions(struct hello *h)
 static void the_second_hello_must_be_the_first_again(void **user)
 {
     static void (*const changes[])(struct hello * h) = {
-        change_version, change_random,       change_session_id,   shorten_session_id, swap_suites,
-        drop_suite,     more_compression,    change_name,         change_groups,      change_schemes,
-        change_alpn,    change_cert_schemes, change_record_limit, change_versions,
+        change_version,      change_random,   change_session_id,  shorten_session_id,
+        swap_suites,         drop_suite,      more_compression,   change_name,
+        change_groups,       change_schemes,  change_alpn,        change_cert_schemes,
+        change_record_limit, change_versions, change_new_tickets, change_resumed_tickets,
     };
 
     (void)user;
@@ -342,7 +352,7 @@ static void remove_one(struct hello *h)
 
 static void no_extension_may_go(void **user)
 {
-    static const uint16_t numbers[] = {0, 10, 13, 16, 28, 43, 50};
+    static const uint16_t numbers[] = {0, 10, 13, 16, 28, 43, 50, 58};
 
     (void)user;
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {

@@ -1,4 +1,7 @@
-/* One reader and one writer thread per side, no lock, both directions full, both sides changing keys all the time. */
+/*
+ * One reader and one writer thread per side, no lock, both directions full, both sides changing keys all the time, and
+ * the server's reader leaving flights.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -10,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "conn/conn_impl.h"
 #include "registry/registry.h"
 #include "support/loop.h"
 
@@ -27,6 +31,7 @@ struct side {
     atomic_bool asked;
     atomic_bool asked_twice;
     atomic_uint updates;
+    unsigned flights; /* left by the reader */
 };
 
 static struct side sides[2];
@@ -39,7 +44,8 @@ static void watch(void *user, const struct kt_conn *conn, const struct kt_notice
     if (notice->kind == KT_NOTICE_EPOCH && notice->direction == KT_RECEIVING) {
         atomic_store(&side->asked, false);
     }
-    if (notice->kind != KT_NOTICE_MESSAGE || notice->direction != KT_SENDING) {
+    if (notice->kind != KT_NOTICE_MESSAGE || notice->direction != KT_SENDING ||
+        notice->u.message.type != KT_MSG_KEY_UPDATE) {
         return;
     }
     atomic_fetch_add(&side->updates, 1);
@@ -119,6 +125,24 @@ static bool check_data(struct side *side)
     return true;
 }
 
+/* A ticket that the client does not want: a message that may come at any time. */
+static bool leave_flight(struct side *side)
+{
+    static const uint8_t ticket[] = {4, 0, 0, 16, 0, 0, 0, 9, 0, 0, 0, 1, 1, 7, 0, 2, 't', 'k', 0, 0};
+    const struct kt_carrier *carrier = &side->conn->hs.carrier;
+    struct kt_flight *flight = NULL;
+
+    if (side->conn != l.server || carrier->ops->flights_owed(carrier->self) >= 4) {
+        return true;
+    }
+    side->flights++;
+    if (carrier->ops->flight_add(carrier->self, &flight, kt_span_of(ticket, sizeof ticket)) != NULL) {
+        return false;
+    }
+    carrier->ops->flight_leave(carrier->self, flight);
+    return true;
+}
+
 static void *reader(void *user)
 {
     struct side *side = user;
@@ -136,6 +160,7 @@ static void *reader(void *user)
         if (turn % 50 == 0) {
             (void)!kt_conn_rekey(side->conn, KT_REKEY_BOTH); /* may come after the close of our own writer */
         }
+        good = good && (turn % 20 != 0 || leave_flight(side));
         (void)kt_conn_pending_rekey(side->conn);
         (void)kt_conn_epoch(side->conn, KT_RECEIVING);
         (void)kt_conn_facts(side->conn);
@@ -184,6 +209,7 @@ static void both_halves_of_both_sides_run_at_once(void **user)
         assert_true(atomic_load(&sides[i].updates) > 500);
         assert_true(kt_conn_epoch(sides[i].conn, KT_SENDING).number > 500);
     }
+    assert_true(sides[KT_SERVER].flights > 50);
     loop_close(&l);
 }
 

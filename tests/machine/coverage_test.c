@@ -160,6 +160,43 @@ static void key_updates_and_a_ticket(void **user)
     tap_close(&tap);
 }
 
+static void post_handshake(struct kt_builder *b)
+{
+    kt_builder_post_handshake_auth(b, true);
+}
+
+static void post_handshake_and_ask(struct kt_builder *b)
+{
+    post_handshake(b);
+    ask_credential(b);
+}
+
+static void ask_after_the_handshake(const struct loop_setup *setup, enum kt_client_auth mode)
+{
+    tap_open(&tap, &l, setup);
+    loop_handshake(&l);
+    assert_null(kt_conn_request_certificate(l.server, mode));
+    loop_run(&l);
+    assert_null(kt_conn_fault(l.client));
+    assert_null(kt_conn_fault(l.server));
+    tap_close(&tap);
+}
+
+static void a_certificate_after_the_handshake(void **user)
+{
+    (void)user;
+    ask_after_the_handshake(
+        &(struct loop_setup){.observer = record, .client = post_handshake, .client_credential = true},
+        KT_CLIENT_AUTH_REQUIRE);
+}
+
+static void no_certificate_after_the_handshake(void **user)
+{
+    (void)user;
+    ask_after_the_handshake(&(struct loop_setup){.observer = record, .client = post_handshake_and_ask},
+                            KT_CLIENT_AUTH_REQUEST);
+}
+
 static struct test_env ring_env;
 static struct kt_ticket_ring *ring;
 static struct kt_session *kept;
@@ -286,6 +323,8 @@ int main(void)
         cmocka_unit_test(key_updates_and_a_ticket),
         cmocka_unit_test(tickets_and_a_resumption),
         cmocka_unit_test(asked_for_the_session),
+        cmocka_unit_test(a_certificate_after_the_handshake),
+        cmocka_unit_test(no_certificate_after_the_handshake),
         cmocka_unit_test(every_row_was_taken_to_every_state_it_declares),
         cmocka_unit_test(nothing_moved_where_no_row_leads),
     };

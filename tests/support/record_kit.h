@@ -38,6 +38,8 @@ struct kit_world {
     size_t allocs, live; /* calls until now; blocks not given back */
     size_t fail_at;      /* the call of alloc that fails; 0: none */
     uint64_t now_ms;
+    uint64_t randoms; /* bytes drawn until now; each is another than the one before */
+    bool no_random;   /* there are none */
     struct kt_notice notices[KIT_NOTICES];
     size_t notice_count;
 };
@@ -71,6 +73,17 @@ static inline uint64_t kit_now(void *user)
     return ((struct kit_world *)user)->now_ms;
 }
 
+static inline bool kit_random(void *user, uint8_t *out, size_t len)
+{
+    struct kit_world *world = user;
+
+    for (size_t i = 0; i < len; i++) {
+        out[i] = (uint8_t)(world->randoms * 167 + (world->randoms >> 8) * 31);
+        world->randoms++;
+    }
+    return !world->no_random;
+}
+
 static inline void kit_observe(void *user, const struct kt_conn *conn, const struct kt_notice *notice)
 {
     struct kit_world *world = user;
@@ -86,6 +99,7 @@ static inline void kit_world_init(struct kit_world *world)
     *world = (struct kit_world){.now_ms = 1000};
     world->env = (struct kt_env){
         .monotonic_ms = kit_now,
+        .random = kit_random,
         .alloc = kit_alloc,
         .release = kit_release,
         .user = world,
@@ -160,6 +174,17 @@ static inline struct kt_secret kit_secret(const struct kt_suite *suite, uint8_t 
     return secret;
 }
 
+/* Keys of TLS 1.2 and below for one direction, different for each seed. */
+static inline struct kt_keys12 kit_keys12(uint16_t version, bool encrypt_then_mac, uint8_t seed)
+{
+    struct kt_keys12 keys = {.version = version, .encrypt_then_mac = encrypt_then_mac};
+
+    memset(keys.key, seed, sizeof keys.key);
+    memset(keys.iv, seed + 1, sizeof keys.iv);
+    memset(keys.mac_key, seed + 2, sizeof keys.mac_key);
+    return keys;
+}
+
 /* ---- records of a peer ---- */
 
 struct kit_wire {
@@ -189,6 +214,7 @@ static inline void kit_put_sealed(struct kit_wire *w, uint8_t type, const void *
 {
     size_t record_len = 0;
 
+    memset(w->b + w->len + KT_RECORD_HEADER, 0x77, w->protection.lead);
     assert_good(kt_protection_seal(&w->protection, type, bytes, len, padding, w->b + w->len, &record_len));
     w->len += record_len;
 }

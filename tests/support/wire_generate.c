@@ -202,6 +202,8 @@ static void fill_extensions(struct generator *g, struct kt_client_hello *out)
 #define HAS(name) ((out->seen & KT_EXT_BIT(name)) != 0)
     out->server_name = HAS(SERVER_NAME) ? any_name(g) : out->server_name;
     out->max_fragment_length = HAS(MAX_FRAGMENT_LENGTH) ? (uint8_t)between(g, 1, 4) : 0;
+    out->tickets_new = HAS(TICKET_REQUEST) ? (uint8_t)next(g) : 0;
+    out->tickets_resumed = HAS(TICKET_REQUEST) ? (uint8_t)next(g) : 0;
     out->groups = HAS(SUPPORTED_GROUPS) ? different_groups(g, first_group, group_count) : out->groups;
     out->schemes = HAS(SIGNATURE_ALGORITHMS) ? any_ids(g, 10) : out->schemes;
     out->alpn = HAS(ALPN) ? any_entries(g, 1, 1, 3) : out->alpn;
@@ -260,6 +262,16 @@ static void any_server_hello(struct generator *g, bool retry, struct kt_server_h
     out->psk_index = (out->seen & KT_EXT_BIT(PRE_SHARED_KEY)) != 0 ? any_u16(g) : 0;
 }
 
+/* Entries behind a length of their own. */
+static struct kt_span any_sct_list(struct generator *g)
+{
+    struct kt_span entries = any_entries(g, 2, 1, 3);
+    struct kt_writer w = begin_list(g);
+
+    kt_put_vec(&w, 2, entries);
+    return end_list(g, &w);
+}
+
 static void any_server_hello12(struct generator *g, struct kt_server_hello *out)
 {
     uint32_t one_limit = toss(g) ? KT_EXT_BIT(MAX_FRAGMENT_LENGTH) : KT_EXT_BIT(RECORD_SIZE_LIMIT);
@@ -274,7 +286,7 @@ static void any_server_hello12(struct generator *g, struct kt_server_hello *out)
     out->max_fragment_length = HAS(MAX_FRAGMENT_LENGTH) ? (uint8_t)between(g, 1, 4) : 0;
     out->record_size_limit = HAS(RECORD_SIZE_LIMIT) ? (uint16_t)between(g, 64, 65535) : 0;
     out->alpn = HAS(ALPN) ? any_bytes(g, 1, 20) : out->alpn;
-    out->sct_list = HAS(SCT) ? any_entries(g, 2, 1, 3) : out->sct_list;
+    out->sct_list = HAS(SCT) ? any_sct_list(g) : out->sct_list;
     out->renegotiation_info = HAS(RENEGOTIATION_INFO) ? any_bytes(g, 0, 24) : out->renegotiation_info;
 #undef HAS
 }
@@ -292,6 +304,7 @@ static void any_encrypted_extensions(struct generator *g, struct kt_encrypted_ex
     if ((out->seen & KT_EXT_BIT(MAX_FRAGMENT_LENGTH)) != 0) {
         out->max_fragment_length = (uint8_t)between(g, 1, 4);
     }
+    out->tickets_expected = (out->seen & KT_EXT_BIT(TICKET_REQUEST)) != 0 ? (uint8_t)next(g) : 0;
 }
 
 static struct kt_span any_filters(struct generator *g)
@@ -333,7 +346,7 @@ static void any_certificate(struct generator *g, struct kt_certificate *out)
     }
     if (out->chain_len > 0) {
         out->ocsp_response = toss(g) ? any_bytes(g, 1, 30) : out->ocsp_response;
-        out->sct_list = toss(g) ? any_entries(g, 2, 1, 3) : out->sct_list;
+        out->sct_list = toss(g) ? any_sct_list(g) : out->sct_list;
     }
 }
 

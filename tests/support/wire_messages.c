@@ -198,7 +198,8 @@ static bool same_client_hello(const struct kt_client_hello *a, const struct kt_c
            kt_span_same(a->psk_binders, b->psk_binders) && kt_span_same(a->authorities, b->authorities) &&
            kt_span_same(a->session_ticket, b->session_ticket) &&
            kt_span_same(a->renegotiation_info, b->renegotiation_info) && a->record_size_limit == b->record_size_limit &&
-           a->max_fragment_length == b->max_fragment_length;
+           a->max_fragment_length == b->max_fragment_length && a->tickets_new == b->tickets_new &&
+           a->tickets_resumed == b->tickets_resumed;
 }
 
 static bool same_server_hello(const struct kt_server_hello *a, const struct kt_server_hello *b)
@@ -216,7 +217,8 @@ static bool same_server_hello(const struct kt_server_hello *a, const struct kt_s
 static bool same_encrypted_extensions(const struct kt_encrypted_extensions *a, const struct kt_encrypted_extensions *b)
 {
     return a->seen == b->seen && kt_span_same(a->alpn, b->alpn) && kt_span_same(a->groups.wire, b->groups.wire) &&
-           a->record_size_limit == b->record_size_limit && a->max_fragment_length == b->max_fragment_length;
+           a->record_size_limit == b->record_size_limit && a->max_fragment_length == b->max_fragment_length &&
+           a->tickets_expected == b->tickets_expected;
 }
 
 static bool same_certificate_request(const struct kt_certificate_request *a, const struct kt_certificate_request *b)

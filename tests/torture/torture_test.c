@@ -277,6 +277,37 @@ static void chains_longer_than_the_output(void **user)
         .setup = {.client = long_chain, .server = long_chain_and_require, .no_server_credential = true}});
 }
 
+/* Everything that is said beside the handshake proper. */
+static void beside_client(struct kt_builder *b)
+{
+    kt_builder_sct(b, true);
+    assert_null(kt_builder_ticket_request(b, 0, 0));
+}
+
+static void beside_server(struct kt_builder *b)
+{
+    static const uint8_t certificate[] = {KT_KEY_P256, 's'};
+    static const uint8_t scts[] = {0, 3, 0, 1, 't'};
+    static const uint16_t scheme = KT_SCHEME_ECDSA_SECP256R1_SHA256;
+    const struct kt_span chain = {certificate, sizeof certificate}, list = {scts, sizeof scts};
+    struct kt_credential *credential = NULL;
+
+    assert_null(kt_credential_new(
+        &l.env.env,
+        &(struct kt_credential_parts){
+            .chain = &chain, .chain_len = 1, .schemes = &scheme, .scheme_count = 1, .sct_list = &list},
+        &credential));
+    assert_null(kt_builder_credential(b, credential));
+    kt_credential_unref(credential);
+}
+
+static void timestamps_and_wishes(void **user)
+{
+    (void)user;
+    torture(
+        &(struct scenario){.setup = {.client = beside_client, .server = beside_server, .no_server_credential = true}});
+}
+
 static void rekey_storm(void **user)
 {
     static const struct kt_lifetime life = {.sending = {.max_bytes = 5000}, .answer_seconds = 60, .peer_budget = 64};
@@ -325,6 +356,7 @@ int main(void)
         cmocka_unit_test(many_shares),
         cmocka_unit_test(hello_retry),
         cmocka_unit_test(client_certificate),
+        cmocka_unit_test(timestamps_and_wishes),
         cmocka_unit_test(rekey_storm),
         cmocka_unit_test(retry_asks_and_client_certificate),
         cmocka_unit_test(chains_longer_than_the_output),

@@ -25,7 +25,7 @@ static void every_field_is_found(void **state)
     assert_true(kt_span_same(message.chain[0], KT_SPAN_TEXT("l")));
     assert_true(kt_span_same(message.chain[1], KT_SPAN_TEXT("i")));
     assert_true(kt_span_same(message.ocsp_response, KT_SPAN_TEXT("o")));
-    assert_true(kt_span_same(message.sct_list, KT_SPAN_TEXT("\0\1s")));
+    assert_true(kt_span_same(message.sct_list, KT_SPAN_TEXT("\0\3\0\1s")));
 }
 
 static void only_the_leaf_s_extensions_are_kept(void **state)

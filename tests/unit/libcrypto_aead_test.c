@@ -149,7 +149,9 @@ static void each_suite(void (*check)(uint16_t suite))
     const struct kt_suite *const *suite = kt_crypto_libcrypto()->suites;
 
     for (; *suite != NULL; suite++) {
-        check((*suite)->id);
+        if ((*suite)->aead != NULL) {
+            check((*suite)->id);
+        }
     }
 }
 

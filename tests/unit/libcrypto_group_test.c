@@ -158,6 +158,11 @@ static void assert_malformed(const struct kt_group *group, struct kt_span share)
     group->release(kex);
 }
 
+static bool is_dh(const struct kt_group *group)
+{
+    return kt_group_facts(group->id)->kind == KT_GROUP_IS_DH;
+}
+
 static void wrong_lengths_are_malformed(const struct kt_group *group)
 {
     uint8_t share[KT_SHARE_MAX + 1] = {0};
@@ -167,8 +172,10 @@ static void wrong_lengths_are_malformed(const struct kt_group *group)
     assert_null(group->start(group, &kex, share));
     group->release(kex);
     assert_malformed(group, kt_span_of(NULL, 0));
-    assert_malformed(group, kt_span_of(share, 1));
-    assert_malformed(group, kt_span_of(share, right - 1));
+    if (!is_dh(group)) { /* of a number the zeros in front may be missing */
+        assert_malformed(group, kt_span_of(share, 1));
+        assert_malformed(group, kt_span_of(share, right - 1));
+    }
     assert_malformed(group, kt_span_of(share, right + 1));
 }
 
@@ -185,6 +192,9 @@ static void bad_points_are_malformed(const struct kt_group *group)
     size_t len = group->initiator_share_len;
     struct kt_kex *kex;
 
+    if (is_dh(group)) {
+        return;
+    }
     if (group->id == KT_GROUP_X25519) {
         return; /* every 32 bytes are a point of the curve or of its twist */
     }
@@ -240,6 +250,95 @@ static void an_all_zero_secret_is_refused(void **state)
     }
 }
 
+/* ---- groups of a prime ---- */
+
+static void each_prime(void (*check)(const struct kt_group *group, uint8_t *prime))
+{
+    const struct kt_group *const *group = kt_crypto_libcrypto()->groups;
+    unsigned primes = 0;
+
+    for (; *group != NULL; group++) {
+        uint8_t prime[KT_SHARED_SECRET_MAX], generator = 0;
+
+        assert_true(kt_crypto_libcrypto()->dh_numbers(*group, prime, &generator) == is_dh(*group));
+        if (is_dh(*group)) {
+            assert_int_equal(generator, 2);
+            check(*group, prime);
+            primes++;
+        }
+    }
+    assert_int_equal(primes, 8);
+}
+
+/* 1 < share < p - 1 (RFC 7919 section 5.1). `prime` is odd, so its neighbours differ in the last byte alone. */
+static void edges_are_malformed(const struct kt_group *group, uint8_t *prime)
+{
+    static const uint8_t small[] = {0, 1, 2};
+    struct kt_shared_secret secret;
+    uint8_t mine[KT_SHARE_MAX];
+    size_t len = group->initiator_share_len;
+
+    assert_malformed(group, kt_span_of(small, 1));
+    assert_malformed(group, kt_span_of(small, 2));
+    assert_malformed(group, kt_span_of(prime, len));
+    prime[len - 1]--;
+    assert_malformed(group, kt_span_of(prime, len));
+    prime[len - 1]--;
+    assert_null(group->respond(group, kt_span_of(prime, len), mine, &secret));
+    assert_null(group->respond(group, kt_span_of(small, 3), mine, &secret));
+    assert_int_equal(secret.len, len);
+    memset(prime, 0xff, len);
+    assert_malformed(group, kt_span_of(prime, len));
+}
+
+static void shares_at_the_edges_are_refused(void **state)
+{
+    (void)state;
+    each_prime(edges_are_malformed);
+}
+
+static void found_by_its_numbers(const struct kt_group *group, uint8_t *prime)
+{
+    const struct kt_crypto *crypto = kt_crypto_libcrypto();
+    size_t len = group->initiator_share_len;
+    struct kt_span two = KT_SPAN_TEXT("\2"), padded_two = KT_SPAN_TEXT("\0\2"), three = KT_SPAN_TEXT("\3");
+    uint8_t padded[KT_SHARED_SECRET_MAX + 1] = {0};
+
+    memcpy(padded + 1, prime, len);
+    assert_ptr_equal(crypto->dh_group(kt_span_of(prime, len), two), group);
+    assert_ptr_equal(crypto->dh_group(kt_span_of(padded, len + 1), padded_two), group);
+    assert_null(crypto->dh_group(kt_span_of(prime, len), three));
+    assert_null(crypto->dh_group(kt_span_of(prime, len - 1), two));
+    assert_null(crypto->dh_group(kt_span_of(NULL, 0), two));
+    assert_null(crypto->dh_group(kt_span_of(prime, len), kt_span_of(NULL, 0)));
+    for (size_t at = 0; at < len; at += 7) {
+        prime[at] ^= 0x04;
+        assert_null(crypto->dh_group(kt_span_of(prime, len), two));
+        prime[at] ^= 0x04;
+    }
+    kit_assert_no_errors();
+}
+
+static void a_prime_is_known_by_all_of_its_numbers(void **state)
+{
+    (void)state;
+    each_prime(found_by_its_numbers);
+}
+
+/* RFC 7919 appendix A.1 and RFC 3526 section 3: both begin and end with 64 ones and are not the same. */
+static void primes_are_those_of_the_rfcs(void **state)
+{
+    uint8_t prime[256], generator;
+
+    (void)state;
+    assert_true(kt_crypto_libcrypto()->dh_numbers(group_of(KT_GROUP_FFDHE2048), prime, &generator));
+    kit_assert_hex(prime, 32, "ffffffffffffffffadf85458a2bb4a9aafdc5620273d3cf1d8b9c583ce2d3695");
+    kit_assert_hex(prime + 248, 8, "ffffffffffffffff");
+    assert_true(kt_crypto_libcrypto()->dh_numbers(group_of(KT_GROUP_MODP2048), prime, &generator));
+    kit_assert_hex(prime, 32, "ffffffffffffffffc90fdaa22168c234c4c6628b80dc1cd129024e088a67cc74");
+    kit_assert_hex(prime + 248, 8, "ffffffffffffffff");
+}
+
 static void lengths_are_those_of_the_rfc(void **state)
 {
     (void)state;
@@ -271,6 +370,9 @@ int main(void)
         cmocka_unit_test(a_share_has_one_length),
         cmocka_unit_test(points_off_the_curve_are_refused),
         cmocka_unit_test(an_all_zero_secret_is_refused),
+        cmocka_unit_test(shares_at_the_edges_are_refused),
+        cmocka_unit_test(a_prime_is_known_by_all_of_its_numbers),
+        cmocka_unit_test(primes_are_those_of_the_rfcs),
         cmocka_unit_test(lengths_are_those_of_the_rfc),
         cmocka_unit_test(release_takes_null),
     };

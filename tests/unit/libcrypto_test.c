@@ -30,26 +30,36 @@ static void threads_that_ask_first_get_the_same(void **state)
     }
 }
 
+static const uint16_t suite_ids[] = {
+#define X(name, number, text, short_form, kx, auth, cbc, legacy, first, last) (number),
+#include "registry/suites.def"
+#undef X
+};
+static const uint16_t group_ids[] = {
+#define X(name, number, text, short_form, kind, last) (number),
+#include "registry/groups.def"
+#undef X
+};
+
 static void debian_has_everything(void **state)
 {
     const struct kt_crypto *crypto = kt_crypto_libcrypto();
     size_t schemes = 0;
 
     (void)state;
-    for (size_t i = 0; i < 3; i++) {
-        assert_non_null(crypto->suites[i]);
-        assert_ptr_equal(kt_crypto_suite(crypto, crypto->suites[i]->id), crypto->suites[i]);
+    for (size_t i = 0; i < KT_COUNT_OF(suite_ids); i++) {
+        assert_non_null(kt_crypto_suite(crypto, suite_ids[i]));
     }
-    assert_null(crypto->suites[3]);
-    for (size_t i = 0; i < 4; i++) {
-        assert_non_null(crypto->groups[i]);
-        assert_ptr_equal(kt_crypto_group(crypto, crypto->groups[i]->id), crypto->groups[i]);
+    for (size_t i = 0; i < KT_COUNT_OF(group_ids); i++) {
+        assert_non_null(kt_crypto_group(crypto, group_ids[i]));
     }
-    assert_null(crypto->groups[4]);
+    for (int digest = KT_DIGEST_SHA256; digest < KT_DIGEST_COUNT; digest++) {
+        assert_non_null(crypto->digests[digest]);
+    }
     while (crypto->schemes[schemes] != 0) {
         assert_non_null(kt_scheme_facts(crypto->schemes[schemes++]));
     }
-    assert_int_equal(schemes, 13);
+    assert_int_equal(schemes, 16);
     kit_assert_no_errors();
 }
 
@@ -59,19 +69,34 @@ static void suites_have_their_parts(void **state)
 
     (void)state;
     for (; *suite != NULL; suite++) {
-        bool wide = (*suite)->id == KT_SUITE_AES_256_GCM_SHA384;
-        bool gcm = (*suite)->id != KT_SUITE_CHACHA20_POLY1305_SHA256;
+        const struct kt_suite_facts *facts = kt_suite_facts((*suite)->id);
+        size_t name_len = strlen(facts->name);
+        bool wide = strcmp(facts->name + name_len - 6, "SHA384") == 0;
+        bool aes_128 = strstr(facts->name, "AES_128") != NULL;
 
+        assert_true(((*suite)->cbc != NULL) == facts->cbc);
+        assert_true(((*suite)->aead == NULL) == facts->cbc);
         assert_int_equal((*suite)->hash->len, wide ? 48 : 32);
-        assert_int_equal((*suite)->aead->key_len, (*suite)->id == KT_SUITE_AES_128_GCM_SHA256 ? 16 : 32);
-        assert_true((*suite)->aead->max_records == (gcm ? UINT64_C(23726566) : UINT64_MAX));
+        if (facts->cbc) {
+            bool sha1 = strcmp(facts->name + name_len - 3, "SHA") == 0;
+
+            assert_int_equal((*suite)->cbc->key_len, aes_128 ? 16 : 32);
+            assert_int_equal((*suite)->cbc->mac_len, sha1 ? 20 : wide ? 48 : 32);
+            assert_true(kt_suite_max_records(*suite) == UINT64_C(23726566));
+        } else {
+            bool chacha = strstr(facts->name, "CHACHA20") != NULL, ccm = strstr(facts->name, "CCM") != NULL;
+
+            assert_int_equal((*suite)->aead->key_len, aes_128 ? 16 : 32);
+            assert_int_equal((*suite)->aead->explicit_nonce_len, chacha ? 0 : 8);
+            assert_true(kt_suite_max_records(*suite) == (chacha ? UINT64_MAX : ccm ? 8388608 : UINT64_C(23726566)));
+        }
     }
 }
 
 static void what_is_not_there_is_null(void **state)
 {
     (void)state;
-    assert_null(kt_crypto_suite(kt_crypto_libcrypto(), 0x1304));
+    assert_null(kt_crypto_suite(kt_crypto_libcrypto(), 0x1305));
     assert_null(kt_crypto_group(kt_crypto_libcrypto(), 30));
 }
 

@@ -101,6 +101,39 @@ static void a_signature_fits_one_key_and_one_scheme(void **state)
     }
 }
 
+/* Below TLS 1.3 ECDSA names a digest and any curve goes with it (RFC 8422 section 5.10). */
+static void any_curve_goes_with_any_digest(void **state)
+{
+    static struct kit_bytes signature;
+
+    (void)state;
+    for (int kind = KT_KEY_P256; kind <= KT_KEY_P521; kind++) {
+        kit_sign(privates[kind], "SHA2-256", KIT_PLAIN, 0, content(), &signature);
+        assert_true(verify(kind, KT_SCHEME_ECDSA_SECP256R1_SHA256, content(), kit_span(&signature)));
+        assert_false(verify(kind, KT_SCHEME_ECDSA_SECP384R1_SHA384, content(), kit_span(&signature)));
+        kit_sign(privates[kind], "SHA1", KIT_PLAIN, 0, content(), &signature);
+        assert_true(verify(kind, KT_SCHEME_ECDSA_SHA1, content(), kit_span(&signature)));
+        assert_false(verify(kind, KT_SCHEME_ECDSA_SECP256R1_SHA256, content(), kit_span(&signature)));
+    }
+}
+
+/* What TLS 1.2 has for old peers, and TLS 1.1 for all. */
+static void old_digests_verify(void **state)
+{
+    static struct kit_bytes signature;
+
+    (void)state;
+    kit_sign(privates[KT_KEY_RSA], "SHA1", KIT_PKCS1, 0, content(), &signature);
+    assert_true(verify(KT_KEY_RSA, KT_SCHEME_RSA_PKCS1_SHA1, content(), kit_span(&signature)));
+    assert_false(verify(KT_KEY_RSA, KT_SCHEME_RSA_PKCS1_MD5_SHA1, content(), kit_span(&signature)));
+    assert_false(verify(KT_KEY_RSA, KT_SCHEME_RSA_PKCS1_SHA256, content(), kit_span(&signature)));
+    kit_sign(privates[KT_KEY_RSA], "MD5-SHA1", KIT_PKCS1, 0, content(), &signature);
+    assert_true(verify(KT_KEY_RSA, KT_SCHEME_RSA_PKCS1_MD5_SHA1, content(), kit_span(&signature)));
+    assert_false(verify(KT_KEY_RSA, KT_SCHEME_RSA_PKCS1_SHA1, content(), kit_span(&signature)));
+    signature.b[9] ^= 1;
+    assert_false(verify(KT_KEY_RSA, KT_SCHEME_RSA_PKCS1_MD5_SHA1, content(), kit_span(&signature)));
+}
+
 static void unknown_schemes_fail(void **state)
 {
     static struct kit_bytes signature;
@@ -217,6 +250,8 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_signature_fits_one_key_and_one_scheme),
+        cmocka_unit_test(any_curve_goes_with_any_digest),
+        cmocka_unit_test(old_digests_verify),
         cmocka_unit_test(unknown_schemes_fail),
         cmocka_unit_test(a_damaged_signature_fails),
         cmocka_unit_test(a_signature_of_another_length_fails),

@@ -110,7 +110,7 @@ static void a_hello_of_tls_12_is_judged_when_that_is_the_version(void **state)
                                      KT_EXT_BIT(SCT) | KT_EXT_BIT(EXTENDED_MAIN_SECRET) |
                                      KT_EXT_BIT(RECORD_SIZE_LIMIT));
     assert_true(kt_span_same(hello.alpn, KT_SPAN_TEXT("h2")));
-    assert_true(kt_span_same(hello.sct_list, KT_SPAN_TEXT("\0\1t")));
+    assert_true(kt_span_same(hello.sct_list, KT_SPAN_TEXT("\0\3\0\1t")));
     assert_int_equal(hello.record_size_limit, 256);
     expect_success(decode12(TLS12("\0\12\0\1\0\1\2\xff\1\0\1\0"), UINT32_MAX, &hello));
     assert_int_equal(hello.max_fragment_length, 2);

@@ -189,6 +189,76 @@ static void each_allocation_of_libcrypto_may_fail(void **state)
     test_bytes_free(&response);
 }
 
+/* One timestamp of version 1 that nobody signed, and one of a version that nobody knows. */
+#define V1                                                                                                             \
+    "\0\60"                                                                                                            \
+    "\0"                                                                                                               \
+    "0123456789abcdef0123456789abcdef"                                                                                 \
+    "\0\0\1\2\3\4\5\6"                                                                                                 \
+    "\0\0"                                                                                                             \
+    "\4\3\0\1s"
+#define V9 "\0\3\11xy"
+
+static const struct kt_fault *with_scts(struct kt_credential *credential, struct kt_span list,
+                                        struct kt_credential **out)
+{
+    return kt_credential_scts(kt_env_linux(), credential, list, out);
+}
+
+static void timestamps_and_a_response_stay_together(void **state)
+{
+    const struct kt_span list = KT_SPAN_TEXT("\0\67" V1 V9);
+    struct test_bytes response = test_ocsp(leaf, ca, NULL);
+    struct kt_credential *stapled = NULL, *both = NULL, *again = NULL;
+
+    (void)state;
+    expect_success(kt_credential_staple(kt_env_linux(), whole, test_bytes_span(&response), &stapled));
+    expect_success(with_scts(stapled, list, &both));
+    expect_success(kt_credential_staple(kt_env_linux(), both, test_bytes_span(&response), &again));
+    assert_true(kt_span_same(kt_credential_ocsp_response(both), test_bytes_span(&response)));
+    assert_true(kt_span_same(kt_credential_sct_list(both), list));
+    assert_true(kt_span_same(kt_credential_sct_list(again), list));
+    assert_int_equal(kt_credential_sct_list(stapled).len, 0);
+    kt_credential_unref(again);
+    kt_credential_unref(both);
+    kt_credential_unref(stapled);
+    test_bytes_free(&response);
+}
+
+static void what_is_no_list_of_timestamps_is_refused(void **state)
+{
+    const struct kt_span lists[] = {
+        {NULL, 0},
+        KT_SPAN_TEXT("rubbish"),
+        KT_SPAN_TEXT("\0\0"),
+        KT_SPAN_TEXT("\0\63" V1 "!"),    /* a byte behind the timestamp */
+        KT_SPAN_TEXT("\0\62" V1 "!"),    /* a byte behind the list */
+        KT_SPAN_TEXT("\0\64" V1 "\0\0"), /* an empty one */
+    };
+    struct kt_credential *out = NULL;
+
+    (void)state;
+    for (size_t i = 0; i < KT_COUNT_OF(lists); i++) {
+        expect_fault(with_scts(whole, lists[i], &out), SCT_LIST_MALFORMED, INTERNAL_ERROR);
+    }
+    expect_fault(with_scts(NULL, lists[1], &out), USAGE_ARGUMENT, INTERNAL_ERROR);
+}
+
+static void timestamps_may_be_in_a_file(void **state)
+{
+    const struct kt_span list = KT_SPAN_TEXT("\0\62" V1);
+    struct kt_credential *out = NULL;
+    char *name = test_file(list);
+
+    (void)state;
+    expect_success(kt_credential_scts_file(kt_env_linux(), whole, name, &out));
+    assert_true(kt_span_same(kt_credential_sct_list(out), list));
+    kt_credential_unref(out);
+    test_file_remove(name);
+    expect_fault(kt_credential_scts_file(kt_env_linux(), whole, "/nowhere/at/all", &out), FILE_UNREADABLE,
+                 INTERNAL_ERROR);
+}
+
 #define TEST(function) cmocka_unit_test_teardown(function, tear_down)
 
 int main(void)
@@ -202,6 +272,9 @@ int main(void)
         TEST(a_file_will_do),
         TEST(misuse_is_told),
         TEST(each_allocation_of_libcrypto_may_fail),
+        TEST(timestamps_and_a_response_stay_together),
+        TEST(what_is_no_list_of_timestamps_is_refused),
+        TEST(timestamps_may_be_in_a_file),
     };
 
     test_crypto_memory_install();

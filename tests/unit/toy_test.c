@@ -33,7 +33,7 @@ static void it_lists_the_whole_registry(void **state)
     while (toy->schemes[schemes] != 0) {
         assert_non_null(kt_scheme_facts(toy->schemes[schemes++]));
     }
-    assert_int_equal(schemes, 13);
+    assert_int_equal(schemes, 16);
 }
 
 /* ---- hash ---- */
@@ -84,7 +84,9 @@ static void each_aead(void (*check)(const struct kt_aead *aead))
     const struct kt_suite *const *suite = kt_crypto_toy()->suites;
 
     for (; *suite != NULL; suite++) {
-        check((*suite)->aead);
+        if ((*suite)->aead != NULL) {
+            check((*suite)->aead);
+        }
     }
 }
 
@@ -226,7 +228,7 @@ static void sides_agree(void **state)
         assert_null((*group)->finish(kex, kt_span_of(theirs, (*group)->responder_share_len), &one));
         (*group)->release(kex);
         assert_true(kt_span_same(kt_shared_secret_span(&one), kt_shared_secret_span(&two)));
-        assert_int_equal(one.len, share.len == 32 ? 32 : (share.len - 1) / 2);
+        assert_int_equal(one.len, share.len % 2 == 0 ? share.len : (share.len - 1) / 2);
         assert_memory_not_equal(mine, theirs, share.len);
     }
 }

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-enum { THREADS = 4, LINES = 200 };
+enum { THREADS = 4, LINES = 200, DRAWN = 8192 };
 
 static const struct kt_facts client = {.role = KT_CLIENT,
                                        .version = KT_TLS_1_3,
@@ -18,7 +18,7 @@ static const struct kt_facts server = {.role = KT_SERVER, .own_scheme = KT_SCHEM
 
 /* What one notice, or none, puts on the descriptor. */
 static void drawn(enum kt_trace_form form, const struct kt_facts *facts, uint64_t id, uint64_t us,
-                  const struct kt_notice *notice, char out[1024])
+                  const struct kt_notice *notice, char out[DRAWN])
 {
     struct kt_trace *trace;
     ssize_t len;
@@ -30,7 +30,7 @@ static void drawn(enum kt_trace_form form, const struct kt_facts *facts, uint64_
     kt_trace_draw(trace, facts, id, us, notice);
     kt_trace_free(trace);
     close(fds[1]);
-    len = read(fds[0], out, 1023);
+    len = read(fds[0], out, DRAWN - 1);
     assert_true(len >= 0);
     out[len] = '\0';
     close(fds[0]);
@@ -38,18 +38,42 @@ static void drawn(enum kt_trace_form form, const struct kt_facts *facts, uint64_
 
 static void assert_drawn(enum kt_trace_form form, const struct kt_notice *notice, const char *expected)
 {
-    char text[1024];
+    char text[DRAWN];
 
     drawn(form, &client, 0, 1234567, notice, text);
     assert_string_equal(text, expected);
 }
 
+/* Bytes that are no message: it is drawn by its type and length. */
 static struct kt_notice message(enum kt_direction direction, uint8_t type, size_t len)
 {
+    static const uint8_t nothing[1 << 20];
     struct kt_notice n = {.kind = KT_NOTICE_MESSAGE, .direction = direction};
 
+    assert_true(len <= sizeof nothing);
     n.u.message.type = type;
-    n.u.message.body.len = len;
+    n.u.message.body = (struct kt_span){nothing, len};
+    return n;
+}
+
+/* EncryptedExtensions with `count` extensions, numbered from `first` on, all empty. */
+static struct kt_notice extensions(uint8_t bytes[6 + 4 * 99], uint16_t first, uint8_t count)
+{
+    struct kt_notice n = {.kind = KT_NOTICE_MESSAGE, .direction = KT_RECEIVING};
+    uint16_t len = (uint16_t)(4 * count);
+
+    n.u.message.type = 8;
+    n.u.message.body = (struct kt_span){bytes, 6u + len};
+    memset(bytes, 0, 6u + len);
+    bytes[0] = 8;
+    bytes[2] = (uint8_t)((len + 2) >> 8);
+    bytes[3] = (uint8_t)(len + 2);
+    bytes[4] = (uint8_t)(len >> 8);
+    bytes[5] = (uint8_t)len;
+    for (unsigned i = 0; i < count; i++) {
+        bytes[6 + 4 * i] = (uint8_t)((first + i) >> 8);
+        bytes[7 + 4 * i] = (uint8_t)(first + i);
+    }
     return n;
 }
 
@@ -115,7 +139,7 @@ static void the_ladder_leaves_out_moves_of_the_machine(void **state)
 static void colour_is_around_the_rung(void **state)
 {
     struct kt_notice key = epoch();
-    char text[1024];
+    char text[DRAWN];
 
     (void)state;
     drawn(KT_TRACE_COLOR, &client, 0, 0, &key, text);
@@ -126,7 +150,7 @@ static void colour_is_around_the_rung(void **state)
 static void a_pipe_gets_no_colour_by_itself(void **state)
 {
     struct kt_notice key = epoch();
-    char text[1024];
+    char text[DRAWN];
 
     (void)state;
     drawn(KT_TRACE_AUTO, &client, 0, 0, &key, text);
@@ -164,7 +188,7 @@ static void names_of_the_peer_are_harmless(void **state)
     static const char name[] = "a\"b\\c\n\033[2J\xc3";
     struct kt_notice n = {.kind = KT_NOTICE_CONNECTED};
     struct kt_facts facts = client;
-    char text[1024];
+    char text[DRAWN];
 
     (void)state;
     facts.server_name = (struct kt_span){(const uint8_t *)name, sizeof name - 1};
@@ -180,7 +204,7 @@ static void names_of_the_peer_are_harmless(void **state)
 static void connections_of_a_server_have_numbers(void **state)
 {
     struct kt_notice key = epoch();
-    char text[1024];
+    char text[DRAWN];
 
     (void)state;
     drawn(KT_TRACE_TEXT, &server, 7, 0, &key, text);
@@ -202,11 +226,11 @@ static void secrets_are_not_drawn(void **state)
 /* Long names, unknown types: nothing leaves the rung. */
 static void every_rung_is_as_wide(void **state)
 {
-    char text[1024];
+    char text[DRAWN];
 
     (void)state;
     for (unsigned type = 0; type < 256; type++) {
-        struct kt_notice n = message(type % 2 == 0 ? KT_SENDING : KT_RECEIVING, (uint8_t)type, SIZE_MAX);
+        struct kt_notice n = message(type % 2 == 0 ? KT_SENDING : KT_RECEIVING, (uint8_t)type, 1 << 20);
 
         drawn(KT_TRACE_TEXT, &client, 0, 0, &n, text);
         assert_int_equal(strlen(text), strlen("     0.000  ||\n") + LADDER);
@@ -216,6 +240,57 @@ static void every_rung_is_as_wide(void **state)
         drawn(KT_TRACE_TEXT, &client, 0, 0, &n, text);
         assert_int_equal(strlen(text), strlen("     0.000  ||\n") + LADDER);
     }
+}
+
+static void extensions_stand_below_their_message(void **state)
+{
+    uint8_t bytes[6 + 4 * 99];
+    struct kt_notice n = extensions(bytes, 42, 2);
+    char text[DRAWN];
+
+    (void)state;
+    assert_drawn(KT_TRACE_TEXT, &n,
+                 "  1234.567  |<----------------------------- EncryptedExtensions 14 --|\n"
+                 "            |                   early_data 0, supported_versions 0   |\n");
+    n.direction = KT_SENDING;
+    drawn(KT_TRACE_TEXT, &server, 7, 0, &n, text);
+    assert_non_null(strstr(text, "\n[7]             |   early_data 0, supported_versions 0"));
+    assert_drawn(KT_TRACE_JSON, &n,
+                 "{\"ms\":1234.567,\"side\":\"client\",\"event\":\"message\",\"direction\":\"sent\",\"name\":"
+                 "\"EncryptedExtensions\",\"len\":14,\"extensions\":[{\"name\":\"early_data\",\"len\":0},"
+                 "{\"name\":\"supported_versions\",\"len\":0}]}\n");
+}
+
+/* However many a peer sends: no line is cut, none is wider than the ladder. */
+static void many_extensions_take_many_lines(void **state)
+{
+    uint8_t bytes[6 + 4 * 99];
+    struct kt_notice n = extensions(bytes, 65000, 99);
+    char text[DRAWN];
+    unsigned lines = 0;
+
+    (void)state;
+    drawn(KT_TRACE_TEXT, &client, 0, 0, &n, text);
+    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        assert_int_equal(strlen(line), strlen("     0.000  ||") + LADDER);
+        lines++;
+    }
+    assert_int_equal(lines, 1 + (EXTENSIONS + 2) / 3);
+    drawn(KT_TRACE_JSON, &client, 0, 0, &n, text);
+    assert_non_null(strstr(text, "{\"name\":\"ext 65039\",\"len\":0}]}\n"));
+}
+
+static void a_retry_has_its_own_name(void **state)
+{
+    static const uint8_t retry[] = {2,    0,    0,    38,   3,    3,    0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11,
+                                    0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb,
+                                    0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c, 0,    0x13, 0x01, 0};
+    struct kt_notice n = {.kind = KT_NOTICE_MESSAGE, .direction = KT_RECEIVING};
+
+    (void)state;
+    n.u.message.type = 2;
+    n.u.message.body = (struct kt_span){retry, sizeof retry};
+    assert_drawn(KT_TRACE_TEXT, &n, "  1234.567  |<------------------------------- HelloRetryRequest 42 --|\n");
 }
 
 static void *draw_lines(void *trace)
@@ -267,6 +342,9 @@ int main(void)
         cmocka_unit_test(connections_of_a_server_have_numbers),
         cmocka_unit_test(secrets_are_not_drawn),
         cmocka_unit_test(every_rung_is_as_wide),
+        cmocka_unit_test(extensions_stand_below_their_message),
+        cmocka_unit_test(many_extensions_take_many_lines),
+        cmocka_unit_test(a_retry_has_its_own_name),
         cmocka_unit_test(lines_of_several_threads_do_not_mix),
     };
 
