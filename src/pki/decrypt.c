@@ -40,8 +40,7 @@ static const struct kt_fault *begin(EVP_PKEY *key, EVP_PKEY_CTX **out)
     return NULL;
 }
 
-static const struct kt_fault *decrypt_or_make_up(EVP_PKEY *key, const struct kt_ask *ask,
-                                                 uint8_t out[KT_PREMASTER_LEN])
+static const struct kt_fault *decrypt_or_make_up(EVP_PKEY *key, const struct kt_ask *ask, uint8_t out[KT_PREMASTER_LEN])
 {
     uint8_t made_up[KT_PREMASTER_LEN];
     EVP_PKEY_CTX *ctx = NULL;

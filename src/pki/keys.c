@@ -93,7 +93,7 @@ static const struct kt_fault *list_schemes(EVP_PKEY *key, uint16_t ids[SCHEMES_M
     for (size_t i = 0; i < KT_COUNT_OF(known); i++) {
         const struct kt_scheme_facts *facts = kt_scheme_facts(known[i]);
 
-        if (kt_scheme_is_for(facts->id, KT_TLS_1_3) && kt_pki_sign_init(ctx, key, facts)) {
+        if (kt_pki_sign_init(ctx, key, facts)) {
             ids[n++] = known[i];
         }
         EVP_MD_CTX_reset(ctx);

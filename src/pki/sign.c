@@ -29,9 +29,13 @@ bool kt_pki_sign_init(EVP_MD_CTX *ctx, EVP_PKEY *key, const struct kt_scheme_fac
     bool rsa = scheme->key == KT_KEY_RSA || scheme->key == KT_KEY_RSA_PSS;
     EVP_PKEY_CTX *options = NULL;
 
-    if ((uint8_t)kt_pki_key_kind(key) != scheme->key ||
+    if (!kt_scheme_fits_key(scheme, kt_pki_key_kind(key), scheme->max_version) ||
         EVP_DigestSignInit(ctx, &options, digest_of(scheme), NULL, key) != 1) {
         return false;
+    }
+    /* PKCS#1 ended with TLS 1.2. */
+    if (rsa && scheme->max_version < KT_TLS_1_3) {
+        return EVP_PKEY_CTX_set_rsa_padding(options, RSA_PKCS1_PADDING) == 1;
     }
     /* The salt is as long as the digest, and MGF1 uses the same (RFC 9846 section 4.3.3). */
     return !rsa || (EVP_PKEY_CTX_set_rsa_padding(options, RSA_PKCS1_PSS_PADDING) == 1 &&

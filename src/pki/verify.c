@@ -77,6 +77,8 @@ const struct kt_fault *kt_pki_check_key(const struct kt_verify *how, const X509 
 static enum kt_digest digest_of(int nid)
 {
     switch (nid) {
+    case NID_sha1:
+        return KT_DIGEST_SHA1;
     case NID_sha256:
         return KT_DIGEST_SHA256;
     case NID_sha384:

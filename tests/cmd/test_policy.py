@@ -3,7 +3,7 @@ import pytest
 
 from support import command
 
-NAMES = ["2026-modern", "2026-compatible"]
+NAMES = ["2026-modern", "2026-compatible", "2026-legacy"]
 
 
 @pytest.fixture
@@ -62,7 +62,9 @@ def test_a_file_survives_being_printed_and_read(cli, policy):
     ("groups x25519", 1, "groups x25519", "there is no = in the line"),
     ("min-rsa-bits = 1024", 1, "1024", "the number is out of range"),
     ("sending-bytes = 1k", 1, "1k", "it is not a number"),
-    ("based-on = legacy", 1, "legacy", "no policy is called so"),
+    ("based-on = ancient", 1, "ancient", "no policy is called so"),
+    ("versions = TLSv1.2, SSLv3", 1, "SSLv3", "SSL 3.0 is broken (RFC 7568)"),
+    ("\nsuites = AES-128-GCM, RC4-SHA", 2, "RC4-SHA", "RC4 is broken (RFC 7465)"),
 ])
 def test_an_error_has_line_and_word(cli, policy, text, line, word, problem):
     path = policy(text + "\n")
@@ -74,12 +76,27 @@ def test_an_error_has_line_and_word(cli, policy, text, line, word, problem):
         assert (said.reason, said.alert) == ("POLICY_MALFORMED", "-") and said.hint
 
 
+def test_what_is_never_negotiated_is_listed_with_its_reason(cli):
+    told = printed(cli, "--refused").splitlines()
+    assert "suites: RC4: RC4 is broken (RFC 7465)" in told and "versions: SSLv3: SSL 3.0 is broken (RFC 7568)" in told
+
+
+def test_versions_are_limited_by_options(cli):
+    server = cli.serve("--min-version", "TLSv1.3", "--max-version", "1.3")
+    told = command.connected(cli.connect(server.port, "--min-version", "1.3").err)
+    assert told[None] == ["TLSv1.3"]
+    done = cli.run("connect", "127.0.0.1:1", "--insecure", "--min-version", "1.3", "--max-version", "1.2")
+    said = command.failure(done.err)
+    assert said.what.startswith("versions: ") and said.reason == "CONFIG_VERSIONS"
+    assert cli.run("connect", "127.0.0.1:1", "--insecure", "--min-version", "SSLv3").code == command.USAGE
+
+
 def test_a_missing_file_is_said(cli):
-    for words in (("policy", "legacy"), ("serve", "--listen", "127.0.0.1:0", "--echo", "--policy", "legacy")):
+    for words in (("policy", "ancient"), ("serve", "--listen", "127.0.0.1:0", "--echo", "--policy", "ancient")):
         done = cli.run(*words)
         said = command.failure(done.err)
         assert done.code == command.FILES
-        assert said.what.startswith("legacy: ") and "No such file" in said.what and said.reason == "FILE_UNREADABLE"
+        assert said.what.startswith("ancient: ") and "No such file" in said.what and said.reason == "FILE_UNREADABLE"
 
 
 def test_wrong_words_are_said(cli):
@@ -89,8 +106,10 @@ def test_wrong_words_are_said(cli):
 
 
 def test_what_cannot_work_names_its_field(cli, policy):
-    for text, what, reason in (("versions = TLSv1.3, TLSv1.2", "versions 2", "CONFIG_VERSIONS"),
-                               ("schemes = ed25519, rsa_pkcs1_sha256", "schemes 2", "CONFIG_SCHEMES"),
+    for text, what, reason in (("versions = TLSv1.3, TLSv1.1", "versions 2", "CONFIG_VERSIONS"),
+                               ("versions = TLSv1.3\nschemes = ed25519, rsa_pkcs1_sha256", "schemes 2",
+                                "CONFIG_SCHEMES"),
+                               ("suites = AES-128-GCM, AES128-SHA", "suites 2", "CONFIG_SUITES"),
                                ("schemes = ed25519\nmin-curve-bits = 384", "min_curve_bits", "CONFIG_SCHEMES"),
                                ("min-gap-ms = 2001\nsending-seconds = 2", "lifetime.min_gap_ms", "CONFIG_LIFETIME")):
         done = cli.run("connect", "127.0.0.1:1", "--insecure", "--policy", policy(text))

@@ -93,23 +93,25 @@ static void assert_schemes(const struct kt_credential *c, const uint16_t *ids, s
     assert_memory_equal(c->schemes, ids, count * sizeof ids[0]);
 }
 
+#define RSA_SCHEMES                                                                                                    \
+    KT_SCHEME_RSA_PSS_RSAE_SHA256, KT_SCHEME_RSA_PSS_RSAE_SHA384, KT_SCHEME_RSA_PSS_RSAE_SHA512,                       \
+        KT_SCHEME_RSA_PKCS1_SHA256, KT_SCHEME_RSA_PKCS1_SHA384, KT_SCHEME_RSA_PKCS1_SHA512, KT_SCHEME_RSA_PKCS1_SHA1,  \
+        KT_SCHEME_RSA_PKCS1_MD5_SHA1
+
+/* Those of older versions behind those of TLS 1.3: the configuration says which may be used. */
 static void each_kind_of_key_has_its_schemes(void **state)
 {
     static const struct {
         enum test_key key;
-        uint16_t schemes[3];
+        uint16_t schemes[8];
         size_t count;
     } cases[] = {
-        {TEST_KEY_P256, {KT_SCHEME_ECDSA_SECP256R1_SHA256}, 1},
-        {TEST_KEY_P384, {KT_SCHEME_ECDSA_SECP384R1_SHA384}, 1},
-        {TEST_KEY_P521, {KT_SCHEME_ECDSA_SECP521R1_SHA512}, 1},
+        {TEST_KEY_P256, {KT_SCHEME_ECDSA_SECP256R1_SHA256, KT_SCHEME_ECDSA_SHA1}, 2},
+        {TEST_KEY_P384, {KT_SCHEME_ECDSA_SECP384R1_SHA384, KT_SCHEME_ECDSA_SHA1}, 2},
+        {TEST_KEY_P521, {KT_SCHEME_ECDSA_SECP521R1_SHA512, KT_SCHEME_ECDSA_SHA1}, 2},
         {TEST_KEY_ED25519, {KT_SCHEME_ED25519}, 1},
-        {TEST_KEY_RSA_2048,
-         {KT_SCHEME_RSA_PSS_RSAE_SHA256, KT_SCHEME_RSA_PSS_RSAE_SHA384, KT_SCHEME_RSA_PSS_RSAE_SHA512},
-         3},
-        {TEST_KEY_RSA_3072,
-         {KT_SCHEME_RSA_PSS_RSAE_SHA256, KT_SCHEME_RSA_PSS_RSAE_SHA384, KT_SCHEME_RSA_PSS_RSAE_SHA512},
-         3},
+        {TEST_KEY_RSA_2048, {RSA_SCHEMES}, 8},
+        {TEST_KEY_RSA_3072, {RSA_SCHEMES}, 8},
         {TEST_KEY_RSA_PSS_2048,
          {KT_SCHEME_RSA_PSS_PSS_SHA256, KT_SCHEME_RSA_PSS_PSS_SHA384, KT_SCHEME_RSA_PSS_PSS_SHA512},
          3},

@@ -648,6 +648,8 @@ static void only_the_schemes_asked_for_are_accepted(void **state)
         {TEST_KEY_P256, "SHA256", false, KT_SCHEME_ECDSA_SECP256R1_SHA256},
         {TEST_KEY_P384, "SHA384", false, KT_SCHEME_ECDSA_SECP384R1_SHA384},
         {TEST_KEY_ED25519, NULL, false, KT_SCHEME_ED25519},
+        {TEST_KEY_RSA_2048, "SHA1", false, KT_SCHEME_RSA_PKCS1_SHA1},
+        {TEST_KEY_P256, "SHA1", false, KT_SCHEME_ECDSA_SHA1},
     };
     struct kt_trust *root_only = trust;
 
