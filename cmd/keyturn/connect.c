@@ -38,6 +38,7 @@ struct request {
     struct kt_session *offered;
     struct kt_session *latest; /* of the last ticket that came */
     const char *prefix;        /* of live commands; "": none */
+    bool post_handshake;       /* the server may ask for a certificate at any time */
     bool insecure;
     enum kt_staple staple;
 };
@@ -111,6 +112,13 @@ static const char *set_session(void *target, const char *value)
     return NULL;
 }
 
+static const char *set_post_handshake(void *target, const char *value)
+{
+    (void)value;
+    ((struct request *)target)->post_handshake = true;
+    return NULL;
+}
+
 static const char *set_half_close(void *target, const char *value)
 {
     (void)target; /* it is what we do; the option exists so that scripts can say that they count on it */
@@ -125,6 +133,7 @@ static const struct kt_option own_options[] = {
     {"ocsp", "ignore|check|require", "what a stapled OCSP response counts; default check", set_ocsp},
     {"commands", "PREFIX", "lines of stdin that begin so are commands; default ~ on a terminal", set_commands},
     {"session", "FILE", "resume the session in FILE, and put the newest one there", set_session},
+    {"post-handshake-auth", NULL, "let the server ask for a certificate after the handshake, too", set_post_handshake},
     {"half-close", NULL, "at the end of stdin close our side and go on reading; always so", set_half_close},
     {NULL, NULL, NULL, NULL},
 };
@@ -648,20 +657,31 @@ static void observe(void *user, const struct kt_conn *conn, const struct kt_noti
     struct request *request = user;
 
     kt_options_observe(&request->options, conn, notice);
-    if (notice->kind == KT_NOTICE_SESSION) {
+    if (notice->kind == KT_NOTICE_SESSION && request->session_path != NULL) {
         kt_session_unref(request->latest);
         request->latest = kt_session_ref(notice->u.session);
+    }
+    if (notice->kind == KT_NOTICE_POST_AUTH && !request->options.quiet) {
+        kt_report_line("", notice->u.post_auth.chain_len > 0 ? "asked for a certificate and showed it"
+                                                             : "asked for a certificate and had none to show");
     }
 }
 
 /* Before the builder is made, for it copies the environment. */
+static void watch(struct request *request)
+{
+    if (request->session_path != NULL || request->post_handshake) {
+        request->options.env.observer = observe;
+        request->options.env.user = request;
+    }
+}
+
 static enum kt_exit open_session(struct request *request)
 {
+    watch(request);
     if (request->session_path == NULL) {
         return KT_EXIT_NONE;
     }
-    request->options.env.observer = observe;
-    request->options.env.user = request;
     return kt_session_file_read(request->session_path, &request->options.env, &request->offered);
 }
 
@@ -708,6 +728,7 @@ static enum kt_exit connect_by(struct request *request)
         done = add_resumption(request, builder);
     }
     if (done == KT_EXIT_NONE) {
+        kt_builder_post_handshake_auth(builder, request->post_handshake);
         kt_builder_staple(builder, request->staple != KT_STAPLE_IGNORE);
         done = kt_options_build(builder, &config);
     }

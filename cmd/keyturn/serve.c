@@ -193,6 +193,33 @@ static void command_update_both(struct server *server, struct kt_text *answer)
     kt_text_add(answer, "connections=%zu\nok\n", rekey(server, KT_REKEY_BOTH));
 }
 
+/* Whoever is asked for a certificate must be verifiable. */
+static void request_certificate(struct server *server, enum kt_client_auth mode, struct kt_text *answer)
+{
+    if (server->own.client_ca == NULL) {
+        kt_text_add(answer, "error: certificates of clients need --client-ca\n");
+        return;
+    }
+    kt_text_add(answer, "connections=%zu\nok\n", kt_facts_request(server->workers, server->worker_count, mode));
+}
+
+static void command_request_certificate(struct server *server, struct kt_text *answer)
+{
+    request_certificate(server, KT_CLIENT_AUTH_REQUEST, answer);
+}
+
+static void command_require_certificate(struct server *server, struct kt_text *answer)
+{
+    request_certificate(server, KT_CLIENT_AUTH_REQUIRE, answer);
+}
+
+static void command_send_tickets(struct server *server, struct kt_text *answer)
+{
+    unsigned count = server->own.tickets > 0 ? (unsigned)server->own.tickets : 1;
+
+    kt_text_add(answer, "connections=%zu\nok\n", kt_facts_tickets(server->workers, server->worker_count, count));
+}
+
 static void command_reload(struct server *server, struct kt_text *answer)
 {
     kt_text_add(answer, reload(server) ? "ok\n" : "error: what the files hold is not usable; stderr says why\n");
@@ -210,8 +237,15 @@ static void run_command(void *user, const char *command, struct kt_text *answer)
         const char *name;
         void (*run)(struct server *server, struct kt_text *answer);
     } commands[] = {
-        {"status", command_status},           {"epochs", command_epochs}, {"update", command_update},
-        {"update-both", command_update_both}, {"reload", command_reload}, {"stop", command_stop},
+        {"status", command_status},
+        {"epochs", command_epochs},
+        {"update", command_update},
+        {"update-both", command_update_both},
+        {"reload", command_reload},
+        {"stop", command_stop},
+        {"request-certificate", command_request_certificate},
+        {"require-certificate", command_require_certificate},
+        {"send-tickets", command_send_tickets},
     };
     struct server *server = user;
 
@@ -225,7 +259,9 @@ static void run_command(void *user, const char *command, struct kt_text *answer)
             return;
         }
     }
-    kt_text_add(answer, "error: unknown command; there are status epochs update update-both reload stop\n");
+    kt_text_add(answer,
+                "error: unknown command; there are status epochs update update-both request-certificate "
+                "require-certificate send-tickets reload stop\n");
 }
 
 static void loop(struct server *server)

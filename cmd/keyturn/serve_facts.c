@@ -77,6 +77,28 @@ static size_t visit_rekey(struct kt_link *link, struct kt_text *text, const void
     return kt_link_rekey(link, *(const enum kt_rekey *)how) ? 1 : 0;
 }
 
+static size_t visit_request(struct kt_link *link, struct kt_text *text, const void *how)
+{
+    (void)text;
+    return kt_link_request(link, *(const enum kt_client_auth *)how) ? 1 : 0;
+}
+
+size_t kt_facts_request(struct kt_worker *workers, size_t count, enum kt_client_auth mode)
+{
+    return kt_crew_visit(workers, count, visit_request, &mode, NULL);
+}
+
+static size_t visit_tickets(struct kt_link *link, struct kt_text *text, const void *how)
+{
+    (void)text;
+    return kt_link_tickets(link, *(const unsigned *)how) ? 1 : 0;
+}
+
+size_t kt_facts_tickets(struct kt_worker *workers, size_t count, unsigned tickets)
+{
+    return kt_crew_visit(workers, count, visit_tickets, &tickets, NULL);
+}
+
 size_t kt_facts_rekey(struct kt_worker *workers, size_t count, enum kt_rekey what)
 {
     return kt_crew_visit(workers, count, visit_rekey, &what, NULL);

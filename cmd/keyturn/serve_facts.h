@@ -11,4 +11,8 @@ void kt_facts_epochs(struct kt_worker *workers, size_t count, struct kt_text *ou
 /* Returns how many connections will change their keys. */
 size_t kt_facts_rekey(struct kt_worker *workers, size_t count, enum kt_rekey what);
 
+/* Likewise: how many clients were asked for a certificate; how many get further tickets. */
+size_t kt_facts_request(struct kt_worker *workers, size_t count, enum kt_client_auth mode);
+size_t kt_facts_tickets(struct kt_worker *workers, size_t count, unsigned tickets);
+
 #endif

@@ -340,6 +340,16 @@ bool kt_link_rekey(struct kt_link *link, enum kt_rekey what)
     return link->phase == KT_LINK_OPEN && !kt_link_end_sent(link) && kt_conn_rekey(link->conn, what) == NULL;
 }
 
+bool kt_link_request(struct kt_link *link, enum kt_client_auth mode)
+{
+    return link->phase == KT_LINK_OPEN && kt_conn_request_certificate(link->conn, mode) == NULL;
+}
+
+bool kt_link_tickets(struct kt_link *link, unsigned count)
+{
+    return link->phase == KT_LINK_OPEN && kt_conn_send_tickets(link->conn, count) == NULL;
+}
+
 bool kt_link_ended(const struct kt_link *link)
 {
     return (kt_conn_status(link->conn) & (KT_IN_CLOSED | KT_HAS_DATA)) == KT_IN_CLOSED;

@@ -4,7 +4,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "report.h"
 #include "serve_setup.h"
+#include "serve_worker.h"
 
 void kt_link_note(struct kt_link *link, const struct kt_fault *fault)
 {
@@ -156,7 +158,15 @@ static void answer_verify(struct kt_link *link, const struct kt_ask *ask)
         return;
     }
     fault = kt_pki_verify(link->setup->trust, &link->setup->verify, ask);
-    kt_link_note(link, fault != NULL ? kt_answer_refuse(link->conn, fault) : kt_answer_verified(link->conn));
+    if (fault != NULL) {
+        kt_link_note(link, kt_answer_refuse(link->conn, fault));
+        return;
+    }
+    kt_link_note(link, kt_answer_verified(link->conn));
+    if (link->phase == KT_LINK_OPEN && !link->worker->crew->options->quiet) {
+        kt_report_line(link->tag, "client authenticated scheme=%s",
+                       kt_scheme_name(kt_conn_facts(link->conn).peer_scheme));
+    }
 }
 
 static void answer_decrypt(struct kt_link *link, const struct kt_ask *ask)

@@ -78,15 +78,27 @@ static const char *set_client_ca(void *target, const char *value)
     return NULL;
 }
 
+static const struct {
+    const char *name;
+    enum kt_client_auth mode; /* in the handshake */
+} client_auths[] = {
+    {"request", KT_CLIENT_AUTH_REQUEST},
+    {"require", KT_CLIENT_AUTH_REQUIRE},
+    {"post-handshake", KT_CLIENT_AUTH_NONE},
+};
+
 static const char *set_client_auth(void *target, const char *value)
 {
     struct kt_serve_options *own = target;
 
     own->client_auth_given = true;
-    own->client_auth = strcmp(value, "request") == 0 ? KT_CLIENT_AUTH_REQUEST : KT_CLIENT_AUTH_REQUIRE;
-    return own->client_auth == KT_CLIENT_AUTH_REQUEST || strcmp(value, "require") == 0
-               ? NULL
-               : "is neither request nor require";
+    for (size_t i = 0; i < sizeof client_auths / sizeof client_auths[0]; i++) {
+        if (strcmp(value, client_auths[i].name) == 0) {
+            own->client_auth = client_auths[i].mode;
+            return NULL;
+        }
+    }
+    return "is not request, require or post-handshake";
 }
 
 static const char *set_tickets(void *target, const char *value)
@@ -135,12 +147,13 @@ static const struct kt_option table[] = {
     {"ephemeral-out", "FILE", "write the certificate made when none was given, as PEM", set_ephemeral_out},
     {"ocsp", "FILE", "OCSP response (DER) to staple to the certificate before it", set_ocsp},
     {"client-ca", "FILE", "verify the certificates of clients with these authorities", set_client_ca},
-    {"client-auth", "request|require", "whether a client needs one (require)", set_client_auth},
+    {"client-auth", "request|require|post-handshake", "whether a client needs one, or is asked later (require)",
+     set_client_auth},
     {"tickets", "N", "tickets after each handshake, 0 to 8 (2); 0: nothing is resumed", set_tickets},
     {"ticket-lifetime", "S", "seconds for which a ticket is good (7200)", set_ticket_lifetime},
     {"session-ids", NULL, "TLS 1.2: keep the sessions of clients that take no ticket", set_session_ids},
     {"workers", "N", "threads (as many as there are cores)", set_workers},
-    {"control", "PATH", "a socket for the commands status epochs update update-both reload stop", set_control},
+    {"control", "PATH", "a socket for commands, as status and update; the manual has all", set_control},
     {NULL, NULL, NULL, NULL},
 };
 

@@ -36,6 +36,7 @@ struct kt_id_list {
 
 struct kt_ask {
     enum kt_ask_kind kind;
+    uint32_t number; /* counts the asks of a connection: another number is another question */
     union {
         /* CHOOSE_CONFIG and CHOOSE_CREDENTIAL: what the peer's message offers. */
         struct {

@@ -68,7 +68,8 @@ enum kt_io {
     KT_IO_DONE,        /* made progress as asked */
     KT_IO_WANT_READ,   /* non-blocking: call again when the descriptor is readable */
     KT_IO_WANT_WRITE,  /* non-blocking: call again when the descriptor is writable */
-    KT_IO_WANT_ANSWER, /* an ask was left open: answer it, then call again */
+    KT_IO_WANT_ANSWER, /* an ask was left open (after the handshake: and nothing can be read): answer it, then call
+                          again */
     KT_IO_CLOSED,      /* the peer closed cleanly: no more data will come */
     KT_IO_FAILED,      /* kt_drive_fault says why */
 };
@@ -84,6 +85,10 @@ enum kt_io {
  * direction never waits for the other: an answer owed to the peer's KeyUpdate is sent by whichever half moves next.
  * With a non-blocking descriptor, KT_HAS_OUTPUT in kt_conn_half_status(KT_SENDING) after any call says that
  * kt_drive_flush should be called when the descriptor is writable, and kt_conn_deadline when kt_drive_tick should.
+ *
+ * Asks after the handshake (post-handshake authentication) are answered while reading, as those of the handshake are.
+ * One left open by `answer` keeps nothing from flowing; only a blocking kt_drive_read that would have to wait returns
+ * WANT_ANSWER instead.
  *
  * A write that fails in the transport leaves the receiving half alone: what the peer said last (an alert that
  * tells why, perhaps) can still be read. No call raises SIGPIPE on a socket.

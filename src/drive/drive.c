@@ -277,6 +277,10 @@ static enum kt_io wait_input(struct kt_drive *d)
     if (kt_conn_fault(d->conn) != NULL) {
         return fail(d, kt_conn_fault(d->conn));
     }
+    /* Whoever left the question open is this thread: it would wait for itself. */
+    if (kt_conn_ask(d->conn) != NULL && !is_nonblocking(d)) {
+        return KT_IO_WANT_ANSWER;
+    }
     return wait_ready(d, events);
 }
 
@@ -424,13 +428,20 @@ static const struct kt_fault *answer_one(const struct kt_drive *d, const struct 
     return hand_over(d, ask);
 }
 
+static bool is_open(const struct kt_drive *d, uint32_t number)
+{
+    const struct kt_ask *ask = kt_conn_ask(d->conn);
+
+    return ask != NULL && ask->number == number;
+}
+
 /* DONE when no ask is open. */
 static enum kt_io answer(struct kt_drive *d)
 {
     const struct kt_ask *ask;
 
     while ((ask = kt_conn_ask(d->conn)) != NULL) {
-        enum kt_ask_kind kind = ask->kind;
+        uint32_t number = ask->number;
         const struct kt_fault *fault = answer_one(d, ask);
 
         if (kt_conn_fault(d->conn) != NULL) {
@@ -439,9 +450,7 @@ static enum kt_io answer(struct kt_drive *d)
         if (fault != NULL) {
             return fail(d, fault);
         }
-        /* No question follows one of its own kind, so the same kind is the same question: left open. */
-        ask = kt_conn_ask(d->conn);
-        if (ask != NULL && ask->kind == kind) {
+        if (is_open(d, number)) {
             return KT_IO_WANT_ANSWER;
         }
     }
@@ -554,6 +563,14 @@ static enum kt_io connect_first(struct kt_drive *d)
     return kt_conn_is_connected(d->conn) ? KT_IO_DONE : kt_drive_handshake(d);
 }
 
+/* After the handshake nothing waits for an answer but the request that it belongs to. */
+static enum kt_io answer_some(struct kt_drive *d)
+{
+    enum kt_io io = answer(d);
+
+    return io == KT_IO_WANT_ANSWER ? KT_IO_DONE : io;
+}
+
 enum kt_io kt_drive_read(struct kt_drive *drive, void *buffer, size_t cap, size_t *got)
 {
     enum kt_io io;
@@ -563,6 +580,7 @@ enum kt_io kt_drive_read(struct kt_drive *drive, void *buffer, size_t cap, size_
     while (io == KT_IO_DONE) {
         const struct kt_fault *fault = kt_conn_recv(drive->conn, buffer, cap, got);
 
+        io = answer_some(drive);
         if (*got > 0 || (cap == 0 && fault == NULL)) {
             pay_if_free(drive);
             return KT_IO_DONE;
@@ -575,7 +593,7 @@ enum kt_io kt_drive_read(struct kt_drive *drive, void *buffer, size_t cap, size_
             atomic_store(&drive->peer_closed, true);
             return KT_IO_CLOSED;
         }
-        io = fill(drive);
+        io = io == KT_IO_DONE ? fill(drive) : io;
     }
     return io;
 }

@@ -78,7 +78,10 @@ void kt_hs_leave_flight(struct kt_hs *hs)
 
 void kt_hs_ask(struct kt_hs *hs, const struct kt_ask *ask)
 {
+    struct kt_hs *main = hs->main != NULL ? hs->main : hs;
+
     hs->work->ask = *ask;
+    hs->work->ask.number = ++main->asks;
     hs->work->answered = false;
 }
 

@@ -147,6 +147,7 @@ struct kt_hs {
     struct kt_origin origin;
     struct kt_secret resumption_secret; /* server: until no more tickets can be issued */
     uint16_t tickets_sent;
+    uint32_t asks; /* put until now, by exchanges, too */
 };
 
 /* Prepares a handshake in the role of the configuration: allocates the work part, stands in the first state. */

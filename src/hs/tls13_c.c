@@ -139,10 +139,11 @@ static const struct kt_fault *c13_application_keys(struct kt_hs *hs, const struc
     if (!kt_auth_is_proven(hs)) {
         KT_FAIL(PROOF_MISSING);
     }
+    /* First of all: the server has our Finished, and reads an alert under the new key only. */
+    KT_TRY(hs->carrier.ops->protect(hs->carrier.self, KT_SENDING, hs->suite, &hs->work->client_application, true));
     KT_TRY(kt_resume_prepare(hs));
-    KT_TRY(kt_post_auth_prepare(hs));
     *next = KT_STATE_C13_CONNECTED;
-    return hs->carrier.ops->protect(hs->carrier.self, KT_SENDING, hs->suite, &hs->work->client_application, true);
+    return kt_post_auth_prepare(hs);
 }
 
 static const struct kt_row rows[] = {

@@ -14,6 +14,7 @@ import threading
 import pytest
 
 from support import command
+from support.command import Control
 from support.peers import refused_port
 from support.process import DEADLINE
 
@@ -24,33 +25,6 @@ PING = b"12321\n"
 def pattern(size):
     """Bytes of which none can be missing or doubled unseen."""
     return b"".join(hashlib.sha256(i.to_bytes(8, "big")).digest() for i in range(size // 32))
-
-
-class Control:
-    """The control socket: one command after the other."""
-
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(DEADLINE)
-        self.socket.connect(str(path))
-        self.file = self.socket.makefile("rw")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.file.close()
-        self.socket.close()
-
-    def ask(self, line):
-        """All lines of the answer; the last one is "ok" or begins with "error: "."""
-        self.file.write(line + "\n")
-        self.file.flush()
-        lines = []
-        while not lines or not (lines[-1] == "ok" or lines[-1].startswith("error: ")):
-            lines.append(self.file.readline().rstrip("\n"))
-            assert lines[-1], lines
-        return lines
 
 
 @pytest.fixture

@@ -46,6 +46,7 @@ struct setup {
     const struct kt_lifetime *lifetime;
     enum manner client_manner;
     bool no_answers; /* the client has nobody to answer */
+    bool post_auth;  /* the client shows a certificate after the handshake */
     bool pty;
 };
 
@@ -95,7 +96,8 @@ static void make_config(struct end *end, enum kt_role role, const struct setup *
     end->env.user = end;
     assert_null(kt_builder_new(role, &end->env, &b));
     kt_builder_crypto(b, kt_crypto_toy());
-    if (role == KT_SERVER) {
+    kt_builder_post_handshake_auth(b, role == KT_CLIENT && setup->post_auth);
+    if (role == KT_SERVER || setup->post_auth) {
         struct kt_credential *credential = toy_credential(&end->env);
 
         assert_null(kt_builder_credential(b, credential));
@@ -752,6 +754,69 @@ static void an_ask_may_be_left_open(void **state)
     pair_close(&p);
 }
 
+/* The server asks, and reads until it knows whom it talks to. */
+static void ask_who_it_is(struct pair *p)
+{
+    struct kt_conn *conn = kt_drive_conn(p->server.drive);
+
+    assert_null(kt_conn_request_certificate(conn, KT_CLIENT_AUTH_REQUIRE));
+    assert_int_equal(kt_drive_flush(p->server.drive), KT_IO_DONE);
+}
+
+static void hear_who_it_is(struct pair *p)
+{
+    char byte;
+    size_t n;
+
+    set_nonblocking(&p->server);
+    while (!kt_conn_facts(kt_drive_conn(p->server.drive)).peer_authenticated) {
+        assert_int_equal(poll(&(struct pollfd){.fd = p->server.fd, .events = POLLIN}, 1, 10000), 1);
+        assert_int_equal(kt_drive_read(p->server.drive, &byte, 1, &n), KT_IO_WANT_READ);
+    }
+}
+
+static void a_reader_answers_a_request_after_the_handshake(void **state)
+{
+    struct pair p;
+    pthread_t client;
+
+    (void)state;
+    open_connected(&p, &(struct setup){.post_auth = true});
+    client = start(run_reader, &p.client);
+    for (int i = 0; i < 3; i++) {
+        ask_who_it_is(&p);
+        hear_who_it_is(&p);
+    }
+    assert_int_equal(kt_drive_close(p.server.drive), KT_IO_DONE);
+    assert_int_equal(outcome(client), KT_IO_CLOSED);
+    pair_close(&p);
+}
+
+static void an_ask_left_open_after_the_handshake_keeps_nothing_from_flowing(void **state)
+{
+    struct pair p;
+    size_t n;
+    char byte;
+
+    (void)state;
+    open_connected(&p, &(struct setup){.post_auth = true});
+    p.client.manner = BY_NOBODY;
+    ask_who_it_is(&p);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(kt_drive_write(p.server.drive, "x", 1, &n), KT_IO_DONE);
+        assert_int_equal(kt_drive_read(p.client.drive, &byte, 1, &n), KT_IO_DONE);
+        assert_int_equal(kt_drive_write(p.client.drive, "y", 1, &n), KT_IO_DONE);
+        assert_int_equal(kt_drive_read(p.server.drive, &byte, 1, &n), KT_IO_DONE);
+    }
+    assert_int_equal(kt_conn_ask(kt_drive_conn(p.client.drive))->kind, KT_ASK_SIGN);
+    assert_int_equal(kt_drive_read(p.client.drive, &byte, 1, &n), KT_IO_WANT_ANSWER);
+    p.client.manner = BY_TOY;
+    set_nonblocking(&p.client);
+    assert_int_equal(kt_drive_read(p.client.drive, &byte, 1, &n), KT_IO_WANT_READ);
+    hear_who_it_is(&p);
+    pair_close(&p);
+}
+
 static void what_is_no_descriptor_is_refused(void **state)
 {
     struct pair p;
@@ -772,6 +837,8 @@ int main(void)
         cmocka_unit_test(reading_does_the_handshake_first),
         cmocka_unit_test(readers_and_writers_at_both_ends_while_keys_change),
         cmocka_unit_test(a_reader_pays_what_is_owed),
+        cmocka_unit_test(a_reader_answers_a_request_after_the_handshake),
+        cmocka_unit_test(an_ask_left_open_after_the_handshake_keeps_nothing_from_flowing),
         cmocka_unit_test(time_passes_while_a_reader_waits),
         cmocka_unit_test(what_is_no_socket_works_as_well),
         cmocka_unit_test(no_byte_is_lost_through_a_narrow_pipe),

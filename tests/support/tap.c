@@ -219,7 +219,7 @@ static void follow_sent(struct tap *tap, enum kt_role from, struct kt_span conte
             }
             see(tap, from, message);
         }
-        if (message.p[0] == KT_MSG_FINISHED) {
+        if (message.p[0] == KT_MSG_FINISHED && in_handshake(lane)) {
             lane->open_stage = 3; /* application keys from the next record on */
         }
     }

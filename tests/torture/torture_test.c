@@ -16,8 +16,12 @@ static struct loop l;
 struct scenario {
     struct loop_setup setup;
     unsigned rekeys;
+    unsigned requests; /* for a certificate, and tickets after each */
     bool closes;
 };
+
+/* What a call of the server's failed with that leaves the connection as it was. */
+static const struct kt_fault *call_fault;
 
 enum { BYTES = 20000 };
 
@@ -54,6 +58,17 @@ static bool transfer(enum kt_role from)
     return received == BYTES;
 }
 
+static bool ask_after_the_handshake(void)
+{
+    call_fault = kt_conn_request_certificate(l.server, KT_CLIENT_AUTH_REQUIRE);
+    loop_run(&l);
+    if (call_fault == NULL && alive()) {
+        call_fault = kt_conn_send_tickets(l.server, 2);
+        loop_run(&l);
+    }
+    return call_fault == NULL && alive();
+}
+
 /* True when all went well. */
 static bool play(const struct scenario *s)
 {
@@ -65,6 +80,13 @@ static bool play(const struct scenario *s)
         good = kt_conn_rekey(loop_conn(&l, i % 2 == 0 ? KT_CLIENT : KT_SERVER),
                              i % 3 == 0 ? KT_REKEY_BOTH : KT_REKEY_SEND) == NULL;
         loop_run(&l);
+    }
+    for (unsigned i = 0; good && alive() && i < s->requests; i++) {
+        good = ask_after_the_handshake();
+    }
+    if (call_fault != NULL) {
+        assert_true(transfer(KT_CLIENT) && transfer(KT_SERVER));
+        return false;
     }
     good = good && transfer(KT_CLIENT) && transfer(KT_SERVER);
     if (s->closes) {
@@ -148,6 +170,7 @@ static bool run_with_failure(const struct scenario *s, enum what what, size_t n)
     const struct kt_fault *fault;
     bool good, hit;
 
+    call_fault = NULL;
     loop_configure(&l, &s->setup);
     arm(what, n);
     fault = loop_connect(&l, &s->setup);
@@ -160,7 +183,10 @@ static bool run_with_failure(const struct scenario *s, enum what what, size_t n)
     good = play(s);
     hit = was_hit(what, n, calls);
     assert_int_equal(good, !hit); /* nothing fails unnoticed */
-    if (!good) {
+    if (call_fault != NULL) {
+        assert_right(call_fault, what, "call", n);
+        assert_true(alive());
+    } else if (!good) {
         assert_failed_well(what, n);
     }
     kt_toy_fail_at(0);
@@ -316,6 +342,51 @@ static void rekey_storm(void **user)
     torture(&(struct scenario){.setup = {.lifetime = &life}, .rekeys = 20});
 }
 
+static struct test_env ring_env;
+static struct kt_ticket_ring *ring;
+
+static void resume(struct kt_builder *b)
+{
+    struct kt_resumption r = kt_resumption_default();
+
+    r.ring = ring;
+    assert_null(kt_builder_resumption(b, &r));
+}
+
+static void offer(struct kt_builder *b)
+{
+    resume(b);
+    kt_builder_post_handshake_auth(b, true);
+}
+
+static void with_ring(const struct scenario *s)
+{
+    test_env_init(&ring_env);
+    assert_null(kt_ticket_ring_new(&ring_env.env, NULL, &ring));
+    torture(s);
+    kt_ticket_ring_unref(ring);
+    assert_int_equal(ring_env.live, 0);
+}
+
+static void certificates_after_the_handshake(void **user)
+{
+    (void)user;
+    with_ring(&(struct scenario){
+        .setup = {.client = offer, .server = resume, .client_credential = true}, .requests = 2, .rekeys = 2});
+}
+
+static void long_chain_and_offer(struct kt_builder *b)
+{
+    offer(b);
+    long_chain(b);
+}
+
+static void a_long_chain_after_the_handshake(void **user)
+{
+    (void)user;
+    with_ring(&(struct scenario){.setup = {.client = long_chain_and_offer, .server = resume}, .requests = 1});
+}
+
 static void closing(void **user)
 {
     (void)user;
@@ -356,6 +427,8 @@ int main(void)
         cmocka_unit_test(many_shares),
         cmocka_unit_test(hello_retry),
         cmocka_unit_test(client_certificate),
+        cmocka_unit_test(certificates_after_the_handshake),
+        cmocka_unit_test(a_long_chain_after_the_handshake),
         cmocka_unit_test(timestamps_and_wishes),
         cmocka_unit_test(rekey_storm),
         cmocka_unit_test(retry_asks_and_client_certificate),

@@ -475,7 +475,76 @@ static void authorities_that_no_message_could_carry_are_refused(void **state)
     expect_success(kt_builder_authorities(f->server, names, 2));
 }
 
+static void oid_filters_are_kept_as_on_the_wire(void **state)
+{
+    struct fixture *f = *state;
+    const struct kt_oid_filter filters[] = {{KT_SPAN_TEXT("oid"), KT_SPAN_TEXT("value")},
+                                            {KT_SPAN_TEXT("any"), {NULL, 0}}};
+    struct kt_config *config;
+
+    expect_success(kt_builder_authorities(f->server, &filters[0].oid, 1)); /* stands beside it */
+    expect_success(kt_builder_oid_filters(f->server, filters, 2));
+    expect_success(kt_builder_oid_filters(f->server, filters, 2)); /* replaces */
+    config = build(f->server);
+    assert_int_equal(config->oid_filters.len, 17);
+    assert_memory_equal(config->oid_filters.p, "\3oid\0\5value\3any\0\0", 17);
+    assert_memory_equal(config->authorities.p, "\0\3oid", 5);
+    kt_config_unref(config);
+    expect_success(kt_builder_oid_filters(f->server, NULL, 0));
+    config = build(f->server);
+    assert_int_equal(config->oid_filters.len, 0);
+    kt_config_unref(config);
+}
+
+static void expect_no_oid_filters(struct kt_builder *b, const struct kt_oid_filter *filters, size_t n)
+{
+    expect_fault(kt_builder_oid_filters(b, filters, n), USAGE_ARGUMENT, INTERNAL_ERROR);
+    assert_string_equal(kt_builder_field(b), "oid_filters");
+}
+
+static void oid_filters_that_no_message_could_carry_are_refused(void **state)
+{
+    static const uint8_t bytes[70000];
+    struct fixture *f = *state;
+    struct kt_oid_filter filters[] = {{kt_span_of(bytes, 255), kt_span_of(bytes, 32000)},
+                                      {kt_span_of(bytes, 254), kt_span_of(bytes, 33020)}};
+
+    expect_success(kt_builder_oid_filters(f->server, filters, 2));
+    filters[1].values.len++;
+    expect_no_oid_filters(f->server, filters, 2);
+    filters[1].values.len = 0;
+    filters[1].oid.len = 256;
+    expect_no_oid_filters(f->server, filters, 2);
+    filters[1].oid.len = 255; /* twice the same */
+    expect_no_oid_filters(f->server, filters, 2);
+    filters[1].oid.len = 0;
+    expect_no_oid_filters(f->server, filters, 2);
+    filters[0].values.len = 70000;
+    expect_no_oid_filters(f->server, filters, 1);
+    filters[0].values = (struct kt_span){NULL, 1};
+    expect_no_oid_filters(f->server, filters, 1);
+    expect_no_oid_filters(f->server, NULL, 1);
+}
+
 /* roles */
+
+static void only_a_client_offers_to_authenticate_later(void **state)
+{
+    struct fixture *f = *state;
+    struct kt_oid_filter filter = {KT_SPAN_TEXT("oid"), {NULL, 0}};
+    struct kt_config *config = build(f->client);
+
+    assert_false(config->post_handshake_auth);
+    kt_config_unref(config);
+    kt_builder_post_handshake_auth(f->client, true);
+    config = build(f->client);
+    assert_true(config->post_handshake_auth);
+    kt_config_unref(config);
+    kt_builder_post_handshake_auth(f->server, true);
+    expect_refused(f->server, CONFIG_CLIENT_AUTH, "post_handshake_auth");
+    expect_success(kt_builder_oid_filters(f->client, &filter, 1));
+    expect_refused(f->client, CONFIG_CLIENT_AUTH, "oid_filters");
+}
 
 static void client_authentication_is_the_server_s(void **state)
 {
@@ -792,6 +861,9 @@ int main(void)
         TEST(alpn_names_have_1_to_255_bytes_and_differ),
         TEST(authorities_are_kept_as_on_the_wire),
         TEST(authorities_that_no_message_could_carry_are_refused),
+        TEST(oid_filters_that_no_message_could_carry_are_refused),
+        TEST(oid_filters_are_kept_as_on_the_wire),
+        TEST(only_a_client_offers_to_authenticate_later),
         TEST(client_authentication_is_the_server_s),
         TEST(only_the_two_optional_asks_can_be_switched_on),
         TEST(a_role_is_client_or_server),

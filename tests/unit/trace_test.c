@@ -213,6 +213,25 @@ static void connections_of_a_server_have_numbers(void **state)
     assert_memory_equal(text, "{\"ms\":0.000,\"id\":7,\"side\":\"server\",", 33);
 }
 
+static void the_end_of_a_request_is_drawn(void **state)
+{
+    struct kt_notice n = {.kind = KT_NOTICE_POST_AUTH, .direction = KT_RECEIVING};
+    char text[DRAWN];
+
+    (void)state;
+    assert_drawn(
+        KT_TRACE_JSON, &n,
+        "{\"ms\":1234.567,\"side\":\"client\",\"event\":\"post-auth\",\"direction\":\"received\",\"certificates\":0}\n");
+    drawn(KT_TRACE_TEXT, &client, 0, 0, &n, text);
+    assert_non_null(strstr(text, "== no certificate to show ="));
+    n.u.post_auth.chain_len = 2;
+    drawn(KT_TRACE_TEXT, &client, 0, 0, &n, text);
+    assert_non_null(strstr(text, "== certificate accepted ="));
+    n.direction = KT_SENDING;
+    drawn(KT_TRACE_TEXT, &client, 0, 0, &n, text);
+    assert_non_null(strstr(text, "== certificate shown ="));
+}
+
 static void secrets_are_not_drawn(void **state)
 {
     struct kt_notice n = {.kind = KT_NOTICE_SECRET};
@@ -340,6 +359,7 @@ int main(void)
         cmocka_unit_test(json_lines),
         cmocka_unit_test(names_of_the_peer_are_harmless),
         cmocka_unit_test(connections_of_a_server_have_numbers),
+        cmocka_unit_test(the_end_of_a_request_is_drawn),
         cmocka_unit_test(secrets_are_not_drawn),
         cmocka_unit_test(every_rung_is_as_wide),
         cmocka_unit_test(extensions_stand_below_their_message),

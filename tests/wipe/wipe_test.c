@@ -163,6 +163,41 @@ static void a_connection_that_was_freed_left_no_secret(void **user)
     assert_all_gone();
 }
 
+static void keylog_and_offer(struct kt_builder *b)
+{
+    keylog(b);
+    kt_builder_post_handshake_auth(b, true);
+}
+
+/* Finished of the answer is made of the traffic secrets of the moment, by both sides. */
+static void requests_after_the_handshake_left_no_secret(void **user)
+{
+    const struct loop_setup offering = {.client = keylog_and_offer,
+                                        .server = keylog,
+                                        .client_credential = true,
+                                        .observer = watch_secrets,
+                                        .environment = watch_memory};
+
+    (void)user;
+    secret_count = 0;
+    loop_open(&l, &offering);
+    loop_handshake(&l);
+    for (int i = 0; i < 3; i++) {
+        assert_null(kt_conn_request_certificate(l.server, KT_CLIENT_AUTH_REQUIRE));
+        assert_null(kt_conn_rekey(l.client, KT_REKEY_BOTH));
+        loop_run(&l);
+        assert_true(kt_conn_facts(l.server).peer_authenticated);
+        assert_all_gone();
+    }
+    assert_null(kt_conn_request_certificate(l.server, KT_CLIENT_AUTH_REQUIRE));
+    l.hold_asks = true;
+    loop_run(&l);
+    l.hold_asks = false;
+    assert_true(loop_answer(&l, l.client)); /* left, and never sent */
+    loop_close(&l);
+    assert_all_gone();
+}
+
 static void a_handshake_that_was_dropped_left_no_secret(void **user)
 {
     (void)user;
@@ -246,6 +281,7 @@ int main(void)
         cmocka_unit_test(the_search_would_find_something),
         cmocka_unit_test(after_the_handshake_its_memory_holds_no_secret),
         cmocka_unit_test(a_connection_that_was_freed_left_no_secret),
+        cmocka_unit_test(requests_after_the_handshake_left_no_secret),
         cmocka_unit_test(a_handshake_that_was_dropped_left_no_secret),
         cmocka_unit_test(a_handshake_that_failed_left_no_secret),
         cmocka_unit_test(exported_material_is_not_kept),
