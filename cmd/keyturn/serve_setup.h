@@ -11,8 +11,8 @@
 struct kt_setup {
     _Atomic size_t references;
     struct kt_config *config;
-    struct kt_trust *trust;  /* for the certificates of clients, or NULL */
-    struct kt_verify verify; /* how they are checked */
+    struct kt_trust *trust;    /* for the certificates of clients, or NULL */
+    struct kt_verify verify;   /* how they are checked */
     struct kt_store *sessions; /* that have an id, or NULL; not its own */
 };
 

@@ -123,8 +123,8 @@ KT_API KT_MUST_USE const struct kt_fault *kt_answer_session(struct kt_conn *conn
 /*
  * DECRYPT: what came out, copied; a right one has 48 bytes. Whatever `len` says, also 0 for "could not be decrypted",
  * `premaster` must have 48 readable bytes: length and content are only used in constant time, and a premaster secret
- * that is wrong gives a handshake that fails at Finished, as one made up does (RFC 5246 section 7.4.7.1). For a key that
- * cannot be reached there is kt_answer_refuse.
+ * that is wrong gives a handshake that fails at Finished, as one made up does (RFC 5246 section 7.4.7.1). For a key
+ * that cannot be reached there is kt_answer_refuse.
  */
 KT_API KT_MUST_USE const struct kt_fault *kt_answer_decrypted(struct kt_conn *conn, const uint8_t premaster[48],
                                                               size_t len);

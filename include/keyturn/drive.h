@@ -29,10 +29,10 @@ struct kt_drive;
 
 /*
  * Who answers KT_ASK_VERIFY, KT_ASK_SIGN and KT_ASK_DECRYPT. Asks that this file cannot answer (VERIFY without `trust`,
- * SIGN and DECRYPT for a key that pki.h did not make, the two choices) are handed to `answer` when it is set: it returns NULL when it
- * answered or left the ask open for later, or a fault to refuse with. Without `answer` they are refused; so
- * `trust` NULL with `danger_accept_any` false refuses every peer that must be verified. KT_ASK_RESUME is answered
- * by `store`, without one by `answer`, without either by a full handshake.
+ * SIGN and DECRYPT for a key that pki.h did not make, the two choices) are handed to `answer` when it is set: it
+ * returns NULL when it answered or left the ask open for later, or a fault to refuse with. Without `answer` they are
+ * refused; so `trust` NULL with `danger_accept_any` false refuses every peer that must be verified. KT_ASK_RESUME is
+ * answered by `store`, without one by `answer`, without either by a full handshake.
  */
 struct kt_drive_options {
     const struct kt_trust *trust; /* must outlive the drive */

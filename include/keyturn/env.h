@@ -24,7 +24,7 @@ enum kt_notice_kind {
     /* May be resumed by a later connection. Received: a client's, to be offered; sent: a server's that has an id, to be
      * kept for KT_ASK_FETCH_SESSION (session.h). */
     KT_NOTICE_SESSION,
-    KT_NOTICE_POST_AUTH  /* post-handshake authentication: a request was answered */
+    KT_NOTICE_POST_AUTH /* post-handshake authentication: a request was answered */
 };
 
 /* Something that happened. Valid only during the call of the observer. */

@@ -55,10 +55,10 @@ KT_API void kt_session_revoke_generation(struct kt_store *store, uint32_t least)
 
 /*
  * Sessions with an id (TLS 1.2 and below, `session_ids` of kt_resumption) are kept by the server itself. kt_store_keep
- * takes a reference until the session expires; they never take more than half of `capacity`: false when there is no room
- * or memory, and the client's next handshake is a full one. What the observer is told by KT_NOTICE_SESSION as sent is
- * to be kept. kt_store_find gives the caller a reference, or NULL, also for what was revoked; the session stays. drive.h
- * answers KT_ASK_FETCH_SESSION by it where a store is named.
+ * takes a reference until the session expires; they never take more than half of `capacity`: false when there is no
+ * room or memory, and the client's next handshake is a full one. What the observer is told by KT_NOTICE_SESSION as sent
+ * is to be kept. kt_store_find gives the caller a reference, or NULL, also for what was revoked; the session stays.
+ * drive.h answers KT_ASK_FETCH_SESSION by it where a store is named.
  */
 KT_API bool kt_store_keep(struct kt_store *store, struct kt_session *session, int64_t now);
 KT_API struct kt_session *kt_store_find(struct kt_store *store, struct kt_span id, int64_t now);

@@ -7,8 +7,8 @@
 
 #include "hs/hs.h"
 
-/* The highest version that this ClientHello and we have in common: VERSION_NOT_SUPPORTED, and FALLBACK_DETECTED when the
- * client says that it knows higher ones than it offers, and we do, too (RFC 7507). */
+/* The highest version that this ClientHello and we have in common: VERSION_NOT_SUPPORTED, and FALLBACK_DETECTED when
+ * the client says that it knows higher ones than it offers, and we do, too (RFC 7507). */
 KT_MUST_USE const struct kt_fault *kt_decide_version(const struct kt_config *config,
                                                      const struct kt_client_hello *hello, uint16_t *version);
 

@@ -28,8 +28,8 @@ const struct kt_group *kt_decide_group12(const struct kt_config *config, uint16_
 
 /*
  * The first scheme of the credential's that we allow, the peer accepts and `suite` fits, whose certificate it is; a
- * client passes NULL, for its certificate goes with every suite. 0: none. Before TLS 1.2 nobody names schemes: `offered`
- * is not looked at.
+ * client passes NULL, for its certificate goes with every suite. 0: none. Before TLS 1.2 nobody names schemes:
+ * `offered` is not looked at.
  */
 uint16_t kt_decide_scheme12(const struct kt_config *config, const struct kt_credential *credential,
                             const struct kt_suite_facts *suite, struct kt_id_list offered, uint16_t version);

@@ -70,8 +70,7 @@ static const struct kt_fault *write_params(struct kt_hs *hs, const struct kt_gro
     if (room == NULL) {
         KT_FAIL(MEMORY_SPENT);
     }
-    work->exchange =
-        (struct kt_server_key_exchange){.group = group->id, .point = work->share, .share = work->share};
+    work->exchange = (struct kt_server_key_exchange){.group = group->id, .point = work->share, .share = work->share};
     if (kx_of(hs) == KT_KX_DHE) {
         KT_TRY(find_numbers(hs, group));
     }

@@ -4,10 +4,17 @@
 #include "registry/registry.h"
 
 const struct kt_table *const kt_all_tables[] = {
-    &kt_table_hello_client,     &kt_table_hello_server, &kt_table_tls13_client,
-    &kt_table_tls13_server,     &kt_table_post13,       &kt_table_post_auth_client,
-    &kt_table_post_auth_server, &kt_table_tls12_client, &kt_table_tls12_server,
-    &kt_table_post12,           NULL,
+    &kt_table_hello_client,
+    &kt_table_hello_server,
+    &kt_table_tls13_client,
+    &kt_table_tls13_server,
+    &kt_table_post13,
+    &kt_table_post_auth_client,
+    &kt_table_post_auth_server,
+    &kt_table_tls12_client,
+    &kt_table_tls12_server,
+    &kt_table_post12,
+    NULL,
 };
 
 static const struct {

@@ -48,8 +48,8 @@ struct kt_hs;
 
 /*
  * One step; sets *next to one of the row's next states. READ: takes `message`, whose body the codec reads to its
- * end. SEND: writes one message through kt_hs_writer. ASK: applies the answer. `message` is NULL but for READ, and there
- * for a change_cipher_spec.
+ * end. SEND: writes one message through kt_hs_writer. ASK: applies the answer. `message` is NULL but for READ, and
+ * there for a change_cipher_spec.
  */
 typedef const struct kt_fault *kt_step(struct kt_hs *hs, const struct kt_message *message, uint8_t *next);
 

@@ -99,8 +99,7 @@ static const struct kt_fault *s12_on_credential(struct kt_hs *hs, const struct k
         KT_FAIL(NAME_NOT_SERVED);
     }
     *next = KT_STATE_S12_SEND_SH;
-    return kt_decide_suite12(hs->config, &hs->work->hello, hs->version, hs->work->answer_credential,
-                             &hs->work->choice);
+    return kt_decide_suite12(hs->config, &hs->work->hello, hs->version, hs->work->answer_credential, &hs->work->choice);
 }
 
 /* The last eight bytes say that we know more than was negotiated (RFC 9846 section 4.2.3). */
@@ -388,11 +387,7 @@ static const struct kt_row rows[] = {
      {KT_STATE_S12_ASK_SIGN, KT_STATE_S12_SEND_CR, KT_STATE_S12_SEND_DONE},
      s12_key_exchange},
     {KT_STATE_S12_ASK_SIGN, 0, KT_ON_ANSWER, {KT_STATE_S12_SEND_SKE}, s12_on_signature},
-    {KT_STATE_S12_SEND_SKE,
-     0,
-     KT_ON_GO,
-     {KT_STATE_S12_SEND_CR, KT_STATE_S12_SEND_DONE},
-     s12_send_server_key_exchange},
+    {KT_STATE_S12_SEND_SKE, 0, KT_ON_GO, {KT_STATE_S12_SEND_CR, KT_STATE_S12_SEND_DONE}, s12_send_server_key_exchange},
     {KT_STATE_S12_SEND_CR, 0, KT_ON_GO, {KT_STATE_S12_SEND_DONE}, s12_send_certificate_request},
     {KT_STATE_S12_SEND_DONE,
      KT_ROW_FLIGHT_ENDS,

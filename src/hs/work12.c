@@ -117,8 +117,7 @@ void kt_work12_main_secret(struct kt_hs *hs)
     if (hs->kept12.extended_secret) {
         kt_main_secret12_extended(&work->prf, premaster(hs), transcript_now(hs, hash), &hs->exporter_secret);
     } else {
-        kt_main_secret12(&work->prf, premaster(hs), hs->work->client_random, work->server_random,
-                         &hs->exporter_secret);
+        kt_main_secret12(&work->prf, premaster(hs), hs->work->client_random, work->server_random, &hs->exporter_secret);
     }
     kt_shared_secret_wipe(&hs->work->shared);
     kt_wipe(hs->work->premaster, sizeof hs->work->premaster);

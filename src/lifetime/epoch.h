@@ -41,8 +41,9 @@ enum kt_due {
 
 /*
  * Decides for the epoch of our sending key. `aead_max_records` is the AEAD's limit (UINT64_MAX: none); it is
- * acted on KT_AEAD_MARGIN records early, so that a flight, which is never interrupted, a KeyUpdate and an alert still fit.
- * `last_change_ms` is when we last started a change (0: never), for the pace; the AEAD limit does not wait for the pace.
+ * acted on KT_AEAD_MARGIN records early, so that a flight, which is never interrupted, a KeyUpdate and an alert still
+ * fit. `last_change_ms` is when we last started a change (0: never), for the pace; the AEAD limit does not wait for the
+ * pace.
  */
 enum { KT_AEAD_MARGIN = 8192 }; /* the longest chain of a credential, in the shortest records: 4096 */
 enum kt_due kt_epoch_due_sending(const struct kt_epoch *e, const struct kt_lifetime *lifetime,

@@ -114,9 +114,10 @@ static bool read_all(struct kt_reader *r, struct kt_session_data *out)
     return kt_reader_u8(r, &version) && version == BLOB_VERSION && kt_reader_u8(r, &out->role) &&
            (out->role == KT_CLIENT || out->role == KT_SERVER) && read_bytes(r, out->id, sizeof out->id) &&
            kt_reader_u16(r, &out->version) && kt_reader_u16(r, &out->suite) && read_secret(r, &out->secret) &&
-           read_kind(r, out) && read_name(r, &out->server_name) && read_name(r, &out->alpn) && read_origin(r, &out->origin) &&
-           kt_reader_u32(r, &out->generation) && read_bytes(r, out->policy, sizeof out->policy) &&
-           read_time(r, &out->issued) && kt_reader_u32(r, &out->lifetime) && out->lifetime <= KT_SESSION_SECONDS_MAX &&
+           read_kind(r, out) && read_name(r, &out->server_name) && read_name(r, &out->alpn) &&
+           read_origin(r, &out->origin) && kt_reader_u32(r, &out->generation) &&
+           read_bytes(r, out->policy, sizeof out->policy) && read_time(r, &out->issued) &&
+           kt_reader_u32(r, &out->lifetime) && out->lifetime <= KT_SESSION_SECONDS_MAX &&
            kt_reader_u32(r, &out->age_add) && kt_reader_vec16(r, &out->ticket) && kt_reader_done(r);
 }
 

@@ -1,8 +1,9 @@
 /*
  * memory.c - the store of one process: a sharded table of things to remember until a time.
  *
- * An entry says "this key was used", "what was made until then and has this key is revoked", or holds a session. The lock of a shard is
- * held for one lookup or insertion, never while anybody works with what was found: answers are values.
+ * An entry says "this key was used", "what was made until then and has this key is revoked", or holds a session. The
+ * lock of a shard is held for one lookup or insertion, never while anybody works with what was found: answers are
+ * values.
  */
 #include <keyturn/store.h>
 
@@ -28,8 +29,8 @@ enum {
 
 struct entry {
     struct entry *next;
-    int64_t at;    /* revoked: what was made until then */
-    int64_t until; /* nobody has to know any more */
+    int64_t at;                 /* revoked: what was made until then */
+    int64_t until;              /* nobody has to know any more */
     struct kt_session *session; /* of what is kept; a reference */
     uint8_t kind;
     uint8_t len;
@@ -39,7 +40,7 @@ struct entry {
 struct shard {
     pthread_mutex_t lock;
     size_t count;
-    size_t kept; /* of them, sessions */
+    size_t kept;  /* of them, sessions */
     size_t sweep; /* the bucket that is swept next */
     struct entry *buckets[BUCKETS];
 };

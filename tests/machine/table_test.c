@@ -235,8 +235,8 @@ static void cve_2014_0224_a_change_cipher_spec_has_one_place(void **user)
 
         assert_int_equal(row != NULL, state == KT_STATE_C12_WAIT_CCS || state == KT_STATE_S12_WAIT_CCS);
         if (row != NULL) {
-            assert_int_equal(row->next[0], state == KT_STATE_C12_WAIT_CCS ? KT_STATE_C12_WAIT_FINISHED
-                                                                          : KT_STATE_S12_WAIT_FINISHED);
+            assert_int_equal(row->next[0],
+                             state == KT_STATE_C12_WAIT_CCS ? KT_STATE_C12_WAIT_FINISHED : KT_STATE_S12_WAIT_FINISHED);
             assert_int_equal(row->next[1], KT_STATE_NONE);
         }
     }

@@ -1,5 +1,6 @@
 /*
- * plain12.h - somebody on the wire of a handshake of TLS 1.2, who sees and changes what is not protected: a loop_filter.
+ * plain12.h - somebody on the wire of a handshake of TLS 1.2, who sees and changes what is not protected: a
+ * loop_filter.
  */
 #ifndef TEST_PLAIN12_H
 #define TEST_PLAIN12_H
@@ -24,10 +25,10 @@ struct plain12 {
     uint8_t with;
     void (*server_hello)(struct kt_server_hello *hello); /* changes it */
     void (*client_hello)(struct kt_client_hello *hello);
-    uint32_t offered;      /* what the client's hello had, seen on the way */
-    bool drop_ccs;         /* of that side */
-    unsigned edits;        /* how often it has meddled */
-    bool protects[2];      /* that side has sent its change_cipher_spec */
+    uint32_t offered; /* what the client's hello had, seen on the way */
+    bool drop_ccs;    /* of that side */
+    unsigned edits;   /* how often it has meddled */
+    bool protects[2]; /* that side has sent its change_cipher_spec */
 };
 
 size_t plain12_filter(void *user, enum kt_role from, uint8_t *record, size_t len, size_t cap);

@@ -18,7 +18,7 @@ struct scenario {
     unsigned rekeys;
     unsigned requests; /* for a certificate, and tickets after each */
     bool closes;
-    struct kt_store *store; /* of the server: without it no session id is known */
+    struct kt_store *store;     /* of the server: without it no session id is known */
     struct kt_session *session; /* that the client offers; what the crypto fails to open is a full handshake then */
 };
 

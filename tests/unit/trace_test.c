@@ -219,9 +219,9 @@ static void the_end_of_a_request_is_drawn(void **state)
     char text[DRAWN];
 
     (void)state;
-    assert_drawn(
-        KT_TRACE_JSON, &n,
-        "{\"ms\":1234.567,\"side\":\"client\",\"event\":\"post-auth\",\"direction\":\"received\",\"certificates\":0}\n");
+    assert_drawn(KT_TRACE_JSON, &n,
+                 "{\"ms\":1234.567,\"side\":\"client\",\"event\":\"post-auth\",\"direction\":\"received\","
+                 "\"certificates\":0}\n");
     drawn(KT_TRACE_TEXT, &client, 0, 0, &n, text);
     assert_non_null(strstr(text, "== no certificate to show ="));
     n.u.post_auth.chain_len = 2;

@@ -23,8 +23,8 @@ const struct kt_crypto *kt_crypto_toy(void);
 size_t kt_toy_sign(uint16_t scheme, struct kt_span certificate, struct kt_span input, uint8_t *out);
 
 /*
- * The premaster secret that was encrypted for the certificate; returns KT_PREMASTER_LEN, or 0 when it is not for it, and
- * `out` is then as it was.
+ * The premaster secret that was encrypted for the certificate; returns KT_PREMASTER_LEN, or 0 when it is not for it,
+ * and `out` is then as it was.
  */
 enum { KT_TOY_CIPHERTEXT_LEN = KT_PREMASTER_LEN + 16 };
 size_t kt_toy_decrypt(struct kt_span certificate, struct kt_span ciphertext, uint8_t out[KT_PREMASTER_LEN]);
