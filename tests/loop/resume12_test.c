@@ -168,8 +168,7 @@ static void twice(void (*run)(void))
 /* What comes back is the first session: certificates, names, bindings. */
 static void run_resumes(void)
 {
-    const struct loop_setup setup = {
-        .client = plain, .server = require, .client_credential = true, .observer = keep};
+    const struct loop_setup setup = {.client = plain, .server = require, .client_credential = true, .observer = keep};
     uint8_t a[64], b[64];
     size_t a_len, b_len;
 
