@@ -21,7 +21,7 @@ enum {
     KT_MESSAGE_HEADER = 4,
 
     /* The oldest version that the tables of hs/ speak: what is below it is left out of every configuration. */
-    KT_VERSION_OLDEST = 0x0304,
+    KT_VERSION_OLDEST = 0x0301,
 
     KT_NAME_MAX = 255,           /* host name, DNS */
     KT_LIST_MAX = 64,            /* entries of a configured list */
