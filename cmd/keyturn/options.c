@@ -19,6 +19,8 @@ enum {
     PASSWORD_MAX = 1024,
 };
 
+enum { PEER_REHANDSHAKES_MAX = 65535 };
+
 /* Bits of rekey_given. */
 enum {
     GIVEN_RECORDS = 1,
@@ -198,6 +200,23 @@ static const char *set_alpn(void *target, const char *value)
 }
 
 /* Key lifetimes: one limit for both directions */
+
+static const char *set_peer_rehandshake(void *target, const char *value)
+{
+    struct kt_options *o = target;
+
+    if (strcmp(value, "refuse") == 0) {
+        o->peer_rehandshakes = 0;
+        return NULL;
+    }
+    if (strcmp(value, "allow") == 0) {
+        o->peer_rehandshakes = PEER_REHANDSHAKES_MAX;
+        return NULL;
+    }
+    return kt_options_number(value, PEER_REHANDSHAKES_MAX, &o->peer_rehandshakes) && o->peer_rehandshakes > 0
+               ? NULL
+               : "is not refuse, allow or a number from 1 to 65535";
+}
 
 static const char *set_rekey_records(void *target, const char *value)
 {
@@ -444,6 +463,8 @@ static const struct kt_option common[] = {
     {"rekey-bytes", "N", "... bytes", set_rekey_bytes},
     {"rekey-seconds", "N", "... seconds", set_rekey_seconds},
     {"rekey-gap-ms", "N", "least time between two changes we start; default 1000", set_rekey_gap},
+    {"peer-rehandshake", "refuse|allow|N", "TLS 1.2: the peer may begin none (default), or N, further handshakes",
+     set_peer_rehandshake},
     {"padding", "N", "pad records to a multiple of N bytes", set_padding},
     {"record-limit", "N", "take records of at most N bytes, 64 to 16384, from the peer", set_record_limit},
     {"keylog", "FILE", "DANGER: append the secrets of all connections to FILE", set_keylog},
@@ -860,6 +881,17 @@ static const struct kt_fault *apply_versions(const struct kt_options *o, struct 
                                o->max_version != 0 ? o->max_version : max);
 }
 
+static const struct kt_fault *apply_rehandshake(struct kt_builder *b, const struct kt_options *o)
+{
+    struct kt_rehandshake_policy policy = kt_rehandshake_default();
+
+    if (o->peer_rehandshakes > 0) {
+        policy.peer = KT_REHANDSHAKE_ALLOWED;
+        policy.peer_budget = (uint32_t)o->peer_rehandshakes;
+    }
+    return kt_builder_rehandshake(b, &policy);
+}
+
 /* All but the credentials. *field names the option at fault. */
 static const struct kt_fault *apply(const struct kt_options *o, struct kt_builder *b, const char **field)
 {
@@ -890,6 +922,10 @@ static const struct kt_fault *apply(const struct kt_options *o, struct kt_builde
     if (fault == NULL) {
         *field = "--rekey-*";
         fault = kt_builder_lifetime(b, &o->lifetime);
+    }
+    if (fault == NULL) {
+        *field = "--peer-rehandshake";
+        fault = apply_rehandshake(b, o);
     }
     if (fault == NULL) {
         *field = "--padding";

@@ -199,7 +199,11 @@ const struct kt_fault *kt_conn_pay12(struct kt_conn *conn)
     if (answer_is_late(conn, bits, now)) {
         return end_waiting(conn);
     }
-    return (bits & (KT_LINK_ASKED | KT_LINK_RUNS)) != 0 ? NULL : pay_change(conn, bits, now);
+    /* A rehandshake that is done may still owe its last flight, and with it our new key. */
+    if ((bits & (KT_LINK_ASKED | KT_LINK_RUNS)) != 0 || kt_flights_owed(&conn->flights, &conn->link)) {
+        return NULL;
+    }
+    return pay_change(conn, bits, now);
 }
 
 bool kt_conn_owes12(const struct kt_conn *conn)
