@@ -132,8 +132,9 @@ KT_API unsigned kt_conn_pending_rekey(const struct kt_conn *conn);
 /*
  * TLS 1.2 and below: asks for a further handshake, with which the keys of both directions change. Like kt_conn_rekey it
  * never waits and is owed to the sending half: a client's ClientHello or a server's HelloRequest (RFC 5246 section
- * 7.4.1) goes out before the next record. Data flows in both directions meanwhile; from our change_cipher_spec until
- * the handshake is done ours is held: KT_TAKES_DATA is not set, and kt_conn_send takes nothing. Its asks (VERIFY, SIGN
+ * 7.4.1) goes out before the next record. The peer's data
+ * is delivered meanwhile; ours is held from our hello until the handshake is done, for common peers refuse data between
+ * the flights: KT_TAKES_DATA is not set, and kt_conn_send takes nothing. Its asks (VERIFY, SIGN
  * and so on) come as those of the first handshake, and nothing is received while one is open. KT_NOTICE_REHANDSHAKE
  * tells the end. A peer may refuse: the connection goes on with its keys, unless kt_rehandshake_policy.must_succeed;
  * a server that is not answered within kt_lifetime.answer_seconds takes that for a refusal. One that runs already is

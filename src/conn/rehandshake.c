@@ -107,7 +107,7 @@ static const struct kt_fault *on_client_hello(struct kt_conn *conn, const struct
         return NULL;
     }
     conn->hs.rehandshakes_left -= ours ? 0 : 1;
-    kt_link_swap(&conn->link, ours ? 0 : KT_LINK_OWN, KT_LINK_RUNS);
+    kt_link_swap(&conn->link, ours ? 0 : KT_LINK_OWN, KT_LINK_RUNS | KT_LINK_HELD);
     KT_TRY(kt_rehandshake12_accept(&conn->hs, message, ours ? kt_link_why(bits) : KT_BIRTH_PEER,
                                    (bits & KT_LINK_FULL) != 0));
     return kt_conn_rehandshake_run(conn);
@@ -181,7 +181,8 @@ const struct kt_fault *kt_conn_rehandshake_refused(struct kt_conn *conn)
     return NULL;
 }
 
-/* Its messages will not come any more. Data that was held cannot be sent: the peer has no proof of its keys. */
+/* Its messages will not come any more. Data that is held stays unsent: which keys the peer would take it under is not
+ * known, and it has said that it reads no more than it must (RFC 5246 section 7.2.1). */
 void kt_conn_rehandshake_cut(struct kt_conn *conn)
 {
     unsigned bits = kt_link_bits(&conn->link);

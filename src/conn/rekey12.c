@@ -119,7 +119,10 @@ bool kt_conn_holds_data(const struct kt_conn *conn)
 
 /* ---- how ---- */
 
-/* From here on it runs, for the receiving half, too: a HelloRequest that crosses our hello is passed over. */
+/*
+ * From here on it runs, for the receiving half, too: a HelloRequest that crosses our hello is passed over. No data goes
+ * behind a ClientHello: common servers refuse it once they have answered.
+ */
 static const struct kt_fault *begin(struct kt_conn *conn, enum kt_birth why, uint64_t now)
 {
     bool full = (kt_link_bits(&conn->link) & KT_LINK_FULL) != 0;
@@ -128,7 +131,7 @@ static const struct kt_fault *begin(struct kt_conn *conn, enum kt_birth why, uin
     conn->last_change_ms = now;
     conn->asked_ms = now;
     kt_link_swap(&conn->link, KT_LINK_ASK | KT_LINK_ASK_DUE | KT_LINK_WHY,
-                 KT_LINK_ASKED | KT_LINK_OWN | KT_LINK_SENT | (client ? KT_LINK_RUNS : 0) |
+                 KT_LINK_ASKED | KT_LINK_OWN | KT_LINK_SENT | (client ? KT_LINK_RUNS | KT_LINK_HELD : 0) |
                      (unsigned)why << KT_LINK_WHY_AT);
     kt_conn_tell_rehandshake(conn, KT_REHANDSHAKE_BEGUN, true);
     return client ? kt_rehandshake12_begin(&conn->hs, why, full) : kt_tx_hello_request(&conn->tx);

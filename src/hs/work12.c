@@ -140,12 +140,6 @@ static const struct kt_fault *change(struct kt_hs *hs, enum kt_direction directi
     return fault;
 }
 
-/* Who speaks first of the two Finished holds its data until the other one is in (RFC 5246 section 7.4.9). */
-static bool speaks_first(const struct kt_hs *hs)
-{
-    return (hs->config->role == KT_CLIENT) != hs->resumed;
-}
-
 /* The output is the sending half's: keys and limit change when the flight goes out. */
 static const struct kt_fault *change_later(struct kt_hs *hs, struct kt_keys12 *keys)
 {
@@ -155,7 +149,6 @@ static const struct kt_fault *change_later(struct kt_hs *hs, struct kt_keys12 *k
         .keys = keys,
         .birth = (enum kt_birth)hs->birth,
         .content_max = hs->work->v12->limit[KT_SENDING],
-        .holds = speaks_first(hs),
     };
     const struct kt_fault *fault = carrier->ops->flight_add_change(carrier->self, &hs->flight, &part);
 

@@ -32,7 +32,6 @@ struct kt_flight {
     struct part *first, *last;
     size_t at; /* bytes of the first part that are out */
     bool begun;
-    bool holds; /* no data behind it */
 };
 
 /* ---- making ---- */
@@ -104,7 +103,6 @@ const struct kt_fault *kt_flight_add_change(struct kt_flight **flight, const str
 
     KT_TRY(add_part(flight, env, PART_CHANGE, sizeof kept, &part));
     kt_copy(part->bytes, &kept, sizeof kept);
-    (*flight)->holds |= change->holds;
     return NULL;
 }
 
@@ -136,16 +134,13 @@ void kt_flight_free(struct kt_flight *flight)
 
 /* ---- handing over ---- */
 
-/* Counted before it can be seen: whoever takes it off counts it down. Who finds it finds that data is held, too. */
+/* Counted before it can be seen: whoever takes it off counts it down. */
 void kt_flight_leave(struct kt_flight *flight, struct kt_link *link)
 {
     struct kt_flight *newest = atomic_load_explicit(&link->newest_flight, memory_order_relaxed);
 
     if (flight == NULL) {
         return;
-    }
-    if (flight->holds) {
-        kt_link_set(link, KT_LINK_HELD);
     }
     atomic_fetch_add(&link->flights, 1);
     do {

@@ -33,7 +33,7 @@ enum {
     /* Rehandshakes of TLS 1.2 and below (docs/adr/0017). KT_LINK_ASKED means here that one was begun by us. */
     KT_LINK_RUNS = 1 << 12,    /* one is on its way: its ClientHello was made, or received */
     KT_LINK_FULL = 1 << 13,    /* the next one is not to be abbreviated */
-    KT_LINK_HELD = 1 << 14,    /* our change_cipher_spec was left and the peer's Finished is not in: no data */
+    KT_LINK_HELD = 1 << 14,    /* no data of ours until it is done */
     KT_LINK_REFUSE = 1 << 15,  /* the warning no_renegotiation is owed */
     KT_LINK_REFUSED = 1 << 24, /* the peer refused: the key-lifetime contract does not try again */
     KT_LINK_OWN = 1 << 25,     /* the last one was begun by us */

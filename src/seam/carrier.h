@@ -25,7 +25,6 @@ struct kt_flight_change {
     const struct kt_keys12 *keys;
     enum kt_birth birth;
     size_t content_max;
-    bool holds;
 };
 
 struct kt_carrier_ops {
