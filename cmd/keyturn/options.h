@@ -83,8 +83,8 @@ struct kt_options {
     bool ocsp_local;      /* responders may be on this host and at any port */
     const char *psk_path; /* external keys; NULL: none */
     enum kt_psk_hash psk_hash;
+    bool psk_ke;             /* also without a fresh key exchange */
     const char *psk_context; /* they are imported with it; NULL: not imported */
-    bool psk_ke;
     const char *keylog_path;
     enum kt_trace_form trace_form;
     bool quiet;
