@@ -137,7 +137,7 @@ enum kt_exit kt_options_credential(const struct kt_options *o, size_t index, str
 
 static enum kt_exit add_credential(const struct kt_options *o, size_t index, struct kt_builder *builder)
 {
-    struct kt_credential *credential;
+    struct kt_credential *credential = NULL;
     enum kt_exit done = kt_options_credential(o, index, &credential);
     const struct kt_fault *fault;
 
