@@ -51,8 +51,10 @@ KT_API KT_MUST_USE const struct kt_fault *kt_builder_versions(struct kt_builder 
  * Replace one list, most preferred first. Numbers of policy.h; at most 64 each. kt_builder_build refuses an
  * empty list, a number twice and a number that cannot be used: CONFIG_SUITES, CONFIG_GROUPS, CONFIG_SCHEMES. Unusable
  * is what the crypto library does not offer, what no version and no other list has a use for (a suite for ECDSA and no
- * scheme for it), and what is legacy unless the policy given before is (kt_policy.legacy). One list of suites serves
- * all versions. `schemes` is for signatures of the handshake, `cert_schemes` for signatures in chains.
+ * scheme for it), and what is legacy unless the policy given before is (kt_policy.legacy). Groups or schemes that leave
+ * the newest version of the policy without any are refused, too, where kt_builder_versions does not say which versions
+ * are meant; older ones fall away. One list of suites serves all versions. `schemes` is for signatures of the
+ * handshake, `cert_schemes` for signatures in chains.
  */
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_suites(struct kt_builder *b, const uint16_t *ids, size_t n);
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_groups(struct kt_builder *b, const uint16_t *ids, size_t n);

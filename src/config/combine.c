@@ -137,9 +137,16 @@ static size_t position_of(const struct kt_wanted *list, uint16_t id)
     return i + 1;
 }
 
+/* Schemes and groups are of no version by themselves: who lists some, and does not say which versions, would not see
+ * that the newest one went with the others. */
+static bool is_taken_by_a_list(const struct kt_builder *b, enum reach reach)
+{
+    return (reach == HAS_SUITE && b->groups.ordered) || (reach == HAS_GROUP && b->schemes.ordered);
+}
+
 static const struct kt_fault *settle_versions(struct kt_builder *b, struct kt_config *config)
 {
-    enum reach best = NOWHERE;
+    enum reach best = NOWHERE, newest = NOWHERE;
     uint16_t dropped = 0;
     size_t n = 0;
 
@@ -147,6 +154,7 @@ static const struct kt_fault *settle_versions(struct kt_builder *b, struct kt_co
         enum reach reach = reach_of_version(config, config->versions[i]);
 
         best = reach > best ? reach : best;
+        newest = i == 0 ? reach : newest;
         if (reach == WORKS) {
             config->versions[n++] = config->versions[i];
         } else {
@@ -159,6 +167,9 @@ static const struct kt_fault *settle_versions(struct kt_builder *b, struct kt_co
     if ((dropped != 0 && b->versions.ordered) || config->versions[0] - config->versions[n - 1] + 1u != n) {
         kt_builder_blame(b, "versions", b->versions.ordered ? position_of(&b->versions, dropped) : 0);
         KT_FAIL(CONFIG_VERSIONS);
+    }
+    if (is_taken_by_a_list(b, newest)) {
+        return nothing_works(b, newest);
     }
     config->version_count = n;
     return NULL;
