@@ -395,7 +395,8 @@ static unsigned grease_in(struct kt_span whole)
 {
     struct kt_reader r = kt_reader_over(kt_span_of(whole.p + 4, whole.len - 4));
     struct kt_reader exts;
-    struct kt_span nonce, ticket, block, content;
+    struct kt_span nonce, ticket, content;
+    struct kt_span block = {NULL, 0};
     uint16_t number;
     uint32_t skipped;
     unsigned count = 0;
