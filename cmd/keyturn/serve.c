@@ -35,7 +35,7 @@ enum {
 };
 
 struct server {
-    struct kt_options common;
+    struct kt_options common; /* first: the observer finds the server by it */
     struct kt_serve_options own;
     struct kt_site site;
     struct kt_crew crew;
@@ -552,6 +552,17 @@ static enum kt_exit open_ring(struct server *server)
     return fault == NULL ? KT_EXIT_NONE : kt_report_fault("", "ticket keys", fault, NULL, 0);
 }
 
+/* By any of the workers. What is not kept for want of memory is a full handshake. */
+static void observe(void *user, const struct kt_conn *conn, const struct kt_notice *notice)
+{
+    struct server *server = user;
+
+    kt_options_observe(&server->common, conn, notice);
+    if (notice->kind == KT_NOTICE_SESSION) {
+        (void)!kt_store_keep(server->site.store, notice->u.session);
+    }
+}
+
 static enum kt_exit open_store(struct server *server)
 {
     const struct kt_store_options options = {
@@ -563,6 +574,9 @@ static enum kt_exit open_store(struct server *server)
 
     if (server->own.has_store) {
         fault = kt_store_new(&options, &server->site.store);
+    }
+    if (server->own.session_ids) {
+        server->common.env.observer = observe;
     }
     return fault == NULL ? KT_EXIT_NONE : kt_report_fault("", "--session-store", fault, NULL, 0);
 }

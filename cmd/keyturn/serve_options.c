@@ -150,6 +150,13 @@ static const char *set_stateful_tickets(void *target, const char *value)
     return NULL;
 }
 
+static const char *set_session_ids(void *target, const char *value)
+{
+    (void)value;
+    ((struct kt_serve_options *)target)->session_ids = true;
+    return NULL;
+}
+
 static const char *set_workers(void *target, const char *value)
 {
     struct kt_serve_options *own = target;
@@ -183,6 +190,8 @@ static const struct kt_option table[] = {
     {"session-store", "memory[:N]", "remember what was used and revoked, and at most N sessions", set_session_store},
     {"single-use", NULL, "each session is resumed once; needs --session-store", set_single_use},
     {"stateful-tickets", NULL, "sessions stay in the store; tickets are handles, good once", set_stateful_tickets},
+    {"session-ids", NULL, "TLS 1.2: keep the sessions of clients that take no ticket; needs --session-store",
+     set_session_ids},
     {"workers", "N", "threads (as many as there are cores)", set_workers},
     {"control", "PATH", "a socket for commands, as status and update; the manual has all", set_control},
     {NULL, NULL, NULL, NULL},
@@ -205,8 +214,9 @@ static enum kt_exit check(const struct kt_options *common, const struct kt_serve
     if (own->ephemeral_out != NULL && (common->credential_count > 0 || common->psk_path != NULL)) {
         return kt_report_usage("serve", "--ephemeral-out makes no sense with a certificate or keys of one's own");
     }
-    if ((own->single_use || own->stateful) && (!own->has_store || own->tickets == 0)) {
-        return kt_report_usage("serve", "--single-use and --stateful-tickets need --session-store and --tickets");
+    if ((own->single_use || own->stateful || own->session_ids) && (!own->has_store || own->tickets == 0)) {
+        return kt_report_usage("serve",
+                               "--single-use, --stateful-tickets and --session-ids need --session-store and --tickets");
     }
     return KT_EXIT_NONE;
 }
@@ -216,7 +226,7 @@ enum kt_exit kt_serve_options_parse(struct kt_options *common, struct kt_serve_o
     const struct kt_option_command command = {
         .name = "serve",
         .usage = "--listen ADDR:PORT --echo|--www DIR|--forward ADDR:PORT|--sink|--source BYTES",
-        .summary = "Serves TLS 1.3 on many connections at once.",
+        .summary = "Serves TLS on many connections at once.",
         .own = table,
         .target = own,
     };

@@ -21,6 +21,7 @@ struct kt_serve_options {
     enum kt_client_auth client_auth;
     uint64_t tickets; /* after each handshake; 0: nothing is resumed */
     uint64_t ticket_seconds;
+    bool session_ids;            /* TLS 1.2 and below: for clients that take no ticket */
     struct kt_ticket_ring *ring; /* made by serve.c: it outlives a reload, so that tickets do */
     uint32_t generation;         /* of the sessions: counted up when the authorities of clients are read anew */
     bool has_store;

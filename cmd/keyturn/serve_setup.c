@@ -72,6 +72,7 @@ static enum kt_exit add_resumption(struct kt_builder *builder, const struct kt_s
     resumption.stateful = own->stateful;
     resumption.generation = own->generation;
     resumption.tickets = (unsigned)own->tickets;
+    resumption.session_ids = own->session_ids;
     resumption.ticket_seconds = (uint32_t)own->ticket_seconds;
     if (own->client_ca != NULL) {
         (void)snprintf(context, sizeof context, "%d%zu %s %s", common->crl_hard, common->crl_count,

@@ -26,8 +26,8 @@ enum kt_ask_kind {
     KT_ASK_VERIFY,            /* is this chain the peer we want */
     KT_ASK_RESUME,            /* server, optional: may this session be resumed */
     KT_ASK_FIND_PSK,          /* server, optional: which key goes with one of these identities */
-    KT_ASK_FETCH_SESSION,     /* server whose tickets are handles: which session is this */
-    KT_ASK_KEEP_SESSIONS,     /* likewise: keep these until they are fetched */
+    KT_ASK_FETCH_SESSION,     /* server whose tickets are handles, or with session ids: which session is this */
+    KT_ASK_KEEP_SESSIONS,     /* server whose tickets are handles: keep these until they are fetched */
     KT_ASK_DECRYPT,           /* server, TLS 1.2 and below with static RSA: the premaster secret */
 };
 
@@ -86,10 +86,12 @@ struct kt_ask {
             size_t count;
         } find_psk;
 
-        /* FETCH_SESSION: the id of a session that was kept. Take it out: a handle is good once. */
+        /* FETCH_SESSION: the id of a session that was kept, or a session id of TLS 1.2 and below (RFC 5246 section
+         * 7.4.1.2). */
         struct {
-            struct kt_span id;
-            int64_t now; /* Unix time */
+            struct kt_span id; /* `id` of kt_session_facts */
+            int64_t now;       /* Unix time */
+            bool once;         /* take it out: a handle is good once, a session id until it expires */
         } fetch;
 
         /* KEEP_SESSIONS: one for each ticket that will be sent, to be found by its id (kt_session_facts) until it

@@ -123,7 +123,7 @@ KT_API KT_MUST_USE const struct kt_fault *kt_conn_close(struct kt_conn *conn);
  * owed and done at the next record boundary of the sending half, when output is drained or data is sent.
  * Requests that arrive before it is done are the same request. KT_REKEY_BOTH while an earlier request to the
  * peer is unanswered changes our own key only, now, and asks again when the answer has come (RFC 9846 section
- * 4.7.3). Faults: USAGE_STATE before the handshake is done, USAGE_AFTER_CLOSE. Any thread.
+ * 4.7.3). Faults: USAGE_STATE before the handshake is done, and below TLS 1.3; USAGE_AFTER_CLOSE. Any thread.
  */
 KT_API KT_MUST_USE const struct kt_fault *kt_conn_rekey(struct kt_conn *conn, enum kt_rekey what);
 KT_API unsigned kt_conn_pending_rekey(const struct kt_conn *conn);

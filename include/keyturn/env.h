@@ -21,8 +21,10 @@ enum kt_notice_kind {
     KT_NOTICE_SECRET,    /* a secret for the key log; only when the configuration asked for it */
     KT_NOTICE_EPOCH,     /* a direction changed its key */
     KT_NOTICE_CONNECTED, /* the handshake is done; application data may flow */
-    KT_NOTICE_SESSION,   /* client: a ticket came; may be resumed by a later connection */
-    KT_NOTICE_POST_AUTH  /* post-handshake authentication: a request was answered */
+    /* May be resumed by a later connection. Received: a client's, to be offered; sent: a server's that has an id, to be
+     * kept for KT_ASK_FETCH_SESSION (session.h). */
+    KT_NOTICE_SESSION,
+    KT_NOTICE_POST_AUTH /* post-handshake authentication: a request was answered */
 };
 
 /* Something that happened. Valid only during the call of the observer. */

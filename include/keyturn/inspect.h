@@ -17,10 +17,12 @@ struct kt_facts {
     uint16_t version;
     uint16_t suite;
     uint16_t group;
-    uint16_t own_scheme;  /* of our last CertificateVerify */
-    uint16_t peer_scheme; /* of the peer's last */
-    bool hello_retried;   /* there was a HelloRetryRequest */
-    bool resumed;         /* a session stands for the certificates: there are no schemes */
+    uint16_t own_scheme;       /* of our last CertificateVerify */
+    uint16_t peer_scheme;      /* of the peer's last */
+    bool hello_retried;        /* there was a HelloRetryRequest */
+    bool resumed;              /* a session stands for the certificates: there are no schemes */
+    bool extended_main_secret; /* TLS 1.2 and below: RFC 7627 is in use */
+    bool secure_renegotiation; /* TLS 1.2 and below: RFC 5746 is in use */
     /* The peer proved a certificate that was accepted, now or in the session's origin; or that it has an external key.
      */
     bool peer_authenticated;
@@ -55,8 +57,9 @@ KT_API struct kt_session_facts kt_conn_session_facts(const struct kt_conn *conn)
 KT_API struct kt_epoch_info kt_conn_epoch(const struct kt_conn *conn, enum kt_direction direction);
 
 /*
- * Exported keying material (RFC 9846 section 7.5): len bytes for label and context (context may be empty, which is
- * the same as none in TLS 1.3). At most 255 hash lengths. Faults: USAGE_EXPORT_EARLY, USAGE_ARGUMENT.
+ * Exported keying material (RFC 9846 section 7.5, RFC 5705): len bytes for label and context. In TLS 1.3 an empty
+ * context is the same as none, below it is not: none is a span whose pointer is NULL. At most 255 hash lengths. Faults:
+ * USAGE_EXPORT_EARLY, USAGE_ARGUMENT; BINDING_UNBOUND in TLS 1.2 and below without extended main secret.
  * After the handshake any thread.
  */
 KT_API KT_MUST_USE const struct kt_fault *kt_conn_export(const struct kt_conn *conn, struct kt_span label,
@@ -64,6 +67,7 @@ KT_API KT_MUST_USE const struct kt_fault *kt_conn_export(const struct kt_conn *c
 
 enum kt_binding {
     KT_BINDING_TLS_EXPORTER,     /* RFC 9266: 32 bytes, of this connection alone */
+    KT_BINDING_TLS_UNIQUE,       /* RFC 5929 section 3, TLS 1.2 and below: 12 bytes, the first Finished */
     KT_BINDING_SERVER_END_POINT, /* RFC 5929 section 4: the hash of the server's certificate */
 };
 
@@ -72,8 +76,9 @@ enum kt_binding {
  * 64. The hash of SERVER_END_POINT is that of the certificate's signature, SHA-256 instead of MD5 and SHA-1, and
  * SHA-256 for Ed25519, too, about which RFC 5929 is silent and implementations differ. On a resumed connection it is
  * the certificate of the full handshake: the session carries its hash. Faults: USAGE_EXPORT_EARLY; USAGE_ARGUMENT when
- * `cap` is too small; BINDING_UNDEFINED when no certificate was shown (an external PSK) or it is signed by other means.
- * After the handshake any thread.
+ * `cap` is too small; BINDING_UNDEFINED when no certificate was shown (an external PSK) or it is signed by other means,
+ * and for TLS_UNIQUE in TLS 1.3; BINDING_UNBOUND in TLS 1.2 and below without extended main secret, where TLS_EXPORTER
+ * and TLS_UNIQUE may be another connection's, too (RFC 7627 section 1). After the handshake any thread.
  */
 KT_API KT_MUST_USE const struct kt_fault *kt_conn_channel_binding(const struct kt_conn *conn, enum kt_binding kind,
                                                                   uint8_t *out, size_t cap, size_t *len);

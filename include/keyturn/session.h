@@ -30,6 +30,7 @@ struct kt_session_facts {
     uint16_t suite;
     struct kt_span server_name;
     struct kt_span alpn;
+    bool by_id;                 /* TLS 1.2 and below: asked for by its id, not by a ticket */
     bool peer_authenticated;    /* the peer proved a certificate in the full handshake, and it was accepted */
     struct kt_span peer_sha256; /* of that certificate; empty: it showed none */
     struct kt_span lineage;     /* 16 random bytes */

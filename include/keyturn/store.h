@@ -39,12 +39,15 @@ KT_API void kt_store_free(struct kt_store *store);
 KT_API KT_MUST_USE bool kt_store_admit(struct kt_store *store, const struct kt_session *session, int64_t now);
 
 /*
- * Sessions that tickets are handles of. keep takes a reference, so that the environment of the session must live as
- * long as the store; false: no memory. take gives the session of this id back, to whoever asks first, unless it has
- * expired at `now` or is revoked; the reference is the caller's; NULL: there is none.
+ * Sessions by their id: those that tickets are handles of, and those of TLS 1.2 and below with session_ids, which the
+ * observer is told as sent by KT_NOTICE_SESSION. keep takes a reference, so that the environment of the session must
+ * live as long as the store; false: no memory. take gives the session of this id back, to whoever asks first, unless it
+ * has expired at `now` or is revoked; the reference is the caller's; NULL: there is none. find does the same, and the
+ * session stays.
  */
 KT_API KT_MUST_USE bool kt_store_keep(struct kt_store *store, struct kt_session *session);
 KT_API KT_MUST_USE struct kt_session *kt_store_take(struct kt_store *store, struct kt_span id, int64_t now);
+KT_API KT_MUST_USE struct kt_session *kt_store_find(struct kt_store *store, struct kt_span id, int64_t now);
 
 /*
  * Answers the open ask of a connection by the calls above, when it is one about sessions: KT_ASK_RESUME,

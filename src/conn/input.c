@@ -23,11 +23,22 @@ static const struct kt_fault *on_data(struct kt_conn *conn, struct kt_span data)
     return NULL;
 }
 
+/* TLS 1.3 has no warnings, and takes no note of the level; what is below has them (RFC 5246 section 7.2.2). */
+static bool is_warning(const struct kt_conn *conn, uint8_t level, uint8_t alert)
+{
+    const struct kt_config *config = conn->hs.config;
+    uint16_t version = conn->hs.version != 0 ? conn->hs.version : config->versions[config->version_count - 1];
+
+    if (alert == KT_ALERT_USER_CANCELED) {
+        return true;
+    }
+    return version < KT_TLS_1_3 && level == 1 && alert != KT_ALERT_CLOSE_NOTIFY;
+}
+
 /* RFC 9846 section 6: close_notify is a clean end, user_canceled is ignored, everything else is fatal. */
 static const struct kt_fault *on_alert(struct kt_conn *conn, uint8_t level, uint8_t alert)
 {
-    (void)level;
-    if (alert == KT_ALERT_USER_CANCELED) {
+    if (is_warning(conn, level, alert)) {
         if (!kt_budget_spend(&conn->warnings)) {
             KT_FAIL(NO_PROGRESS);
         }
@@ -42,8 +53,15 @@ static const struct kt_fault *on_alert(struct kt_conn *conn, uint8_t level, uint
     KT_FAIL(ALERT_RECEIVED);
 }
 
+/* In TLS 1.2 and below the peer's key changes with it, exactly where it is awaited (field survey, CVE-2014-0224). */
 static const struct kt_fault *on_ccs(struct kt_conn *conn)
 {
+    bool taken;
+
+    KT_TRY(kt_machine_take_ccs(&conn->hs, &taken));
+    if (taken) {
+        return NULL;
+    }
     if (!kt_state_ignores_ccs(conn->hs.state) || !kt_budget_spend(&conn->ccs)) {
         KT_FAIL(CCS_NOT_EXPECTED);
     }

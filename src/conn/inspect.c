@@ -1,4 +1,5 @@
 #include "conn/conn_impl.h"
+#include "keys/schedule12.h"
 
 #include "hs/resume.h"
 
@@ -17,6 +18,8 @@ struct kt_facts kt_conn_facts(const struct kt_conn *conn)
         .peer_scheme = hs->peer_scheme,
         .hello_retried = hs->retried,
         .resumed = hs->resumed,
+        .extended_main_secret = hs->kept12.extended_secret,
+        .secure_renegotiation = hs->kept12.secure,
         .peer_authenticated = (proofs & certificate) == certificate || (proofs & (KT_PROOF_ORIGIN | KT_PROOF_PSK)) != 0,
         .psk_identity = hs->psk != NULL ? hs->psk->identity : kt_span_of(NULL, 0),
         .post_handshake_auth = hs->post_auth_offered,
@@ -63,6 +66,30 @@ struct kt_epoch_info kt_conn_epoch(const struct kt_conn *conn, enum kt_direction
     return kt_epoch_info(direction == KT_SENDING ? &conn->tx.epoch : &conn->rx.epoch);
 }
 
+/*
+ * RFC 5705. Without the extended main secret another connection may have the same one, and what is exported would say
+ * nothing about this one (RFC 7627 section 7).
+ */
+static const struct kt_fault *export12(const struct kt_hs *hs, struct kt_span label, struct kt_span context,
+                                       uint8_t *out, size_t len)
+{
+    const struct kt_hash *transcript;
+    struct kt_prf prf;
+
+    if (context.len > UINT16_MAX) {
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    if (!hs->kept12.extended_secret) {
+        KT_FAIL(BINDING_UNBOUND);
+    }
+    if (!kt_prf12_of(hs->config->crypto, hs->suite, hs->version, &prf, &transcript)) {
+        KT_FAIL(CRYPTO_UNAVAILABLE);
+    }
+    kt_exporter12(&prf, &hs->exporter_secret, hs->kept12.client_random, hs->kept12.server_random, label,
+                  context.p != NULL ? &context : NULL, out, len);
+    return NULL;
+}
+
 const struct kt_fault *kt_conn_export(const struct kt_conn *conn, struct kt_span label, struct kt_span context,
                                       uint8_t *out, size_t len)
 {
@@ -74,7 +101,29 @@ const struct kt_fault *kt_conn_export(const struct kt_conn *conn, struct kt_span
     if (label.len > 249 || len > (size_t)KT_EXPORT_HASHES_MAX * hs->suite->hash->len) {
         KT_FAIL(USAGE_ARGUMENT);
     }
+    if (hs->version < KT_TLS_1_3) {
+        return export12(hs, label, context, out, len);
+    }
     kt_exporter13(hs->suite->hash, &hs->exporter_secret, label, context, out, len);
+    return NULL;
+}
+
+/* The first Finished of the handshake: a resumed one begins with the server's (RFC 5929 section 3). */
+static const struct kt_fault *unique_binding(const struct kt_hs *hs, uint8_t *out, size_t cap, size_t *len)
+{
+    const uint8_t *first = hs->resumed ? hs->kept12.server_finished : hs->kept12.client_finished;
+
+    if (cap < KT_FINISHED12_LEN) {
+        KT_FAIL(USAGE_ARGUMENT);
+    }
+    if (hs->version >= KT_TLS_1_3) {
+        KT_FAIL(BINDING_UNDEFINED);
+    }
+    if (!hs->kept12.extended_secret) {
+        KT_FAIL(BINDING_UNBOUND);
+    }
+    kt_copy(out, first, KT_FINISHED12_LEN);
+    *len = KT_FINISHED12_LEN;
     return NULL;
 }
 
@@ -88,6 +137,9 @@ const struct kt_fault *kt_conn_channel_binding(const struct kt_conn *conn, enum 
 
     if (!kt_conn_is_connected(conn)) {
         KT_FAIL(USAGE_EXPORT_EARLY);
+    }
+    if (kind == KT_BINDING_TLS_UNIQUE) {
+        return unique_binding(hs, out, cap, len);
     }
     if ((!exports && kind != KT_BINDING_SERVER_END_POINT) || cap < need) {
         KT_FAIL(USAGE_ARGUMENT);

@@ -110,6 +110,9 @@ static const struct kt_fault *pay_rekey(struct kt_conn *conn, unsigned bits)
         KT_FAIL(LIFETIME_NO_ANSWER);
     }
     KT_TRY(decide_change(conn, bits, now, &change));
+    if (change.wanted && conn->hs.version < KT_TLS_1_3) {
+        KT_FAIL(LIFETIME_NO_MEANS);
+    }
     if (change.wanted && kt_tx_can_update(&conn->tx)) {
         return change_keys(conn, bits, &change, now);
     }
@@ -217,6 +220,9 @@ const struct kt_fault *kt_conn_rekey(struct kt_conn *conn, enum kt_rekey what)
     }
     if (kt_conn_out_is_closed(conn) || kt_conn_fault(conn) != NULL) {
         KT_FAIL(USAGE_AFTER_CLOSE);
+    }
+    if (conn->hs.version < KT_TLS_1_3) {
+        KT_FAIL(USAGE_STATE);
     }
     kt_link_set(&conn->link, what == KT_REKEY_BOTH ? KT_LINK_SEND | KT_LINK_ASK : KT_LINK_SEND);
     return NULL;

@@ -1,41 +1,12 @@
 #include "hs/auth13.h"
 
-#include "crypto/cert_digest.h"
+#include "hs/auth.h"
 #include "hs/decide.h"
 #include "hs/resume.h"
-
-static enum kt_role peer_of(const struct kt_hs *hs)
-{
-    return hs->config->role == KT_CLIENT ? KT_SERVER : KT_CLIENT;
-}
 
 static const struct kt_secret *base_secret(const struct kt_hs *hs, enum kt_role role)
 {
     return role == KT_CLIENT ? &hs->work->client_handshake : &hs->work->server_handshake;
-}
-
-static size_t chain_bytes(const struct kt_credential *credential)
-{
-    size_t bytes = credential->ocsp_response.len + credential->sct_list.len;
-
-    for (size_t i = 0; i < credential->chain_len; i++) {
-        bytes += credential->chain[i].len + 16;
-    }
-    return bytes;
-}
-
-/* RFC 5929 section 4: kept as a hash, for the certificate does not outlive the handshake. */
-static void keep_end_point(struct kt_hs *hs, struct kt_span certificate)
-{
-    const struct kt_hash *hash = hs->config->crypto->digests[kt_cert_digest(certificate)];
-    struct kt_hash_state state;
-
-    if (hash != NULL) {
-        hash->init(&state);
-        hash->update(&state, certificate.p, certificate.len);
-        hash->final(&state, hs->end_point);
-        hs->end_point_len = hash->len;
-    }
 }
 
 const struct kt_fault *kt_auth13_send_certificate(struct kt_hs *hs, struct kt_span context, uint32_t asked)
@@ -44,7 +15,7 @@ const struct kt_fault *kt_auth13_send_certificate(struct kt_hs *hs, struct kt_sp
     struct kt_certificate message = {.context = context};
 
     if (credential != NULL && hs->config->role == KT_SERVER) {
-        keep_end_point(hs, credential->chain[0]);
+        kt_auth_keep_end_point(hs, credential->chain[0]);
     }
     if (credential != NULL) {
         message.chain_len = credential->chain_len;
@@ -58,7 +29,7 @@ const struct kt_fault *kt_auth13_send_certificate(struct kt_hs *hs, struct kt_sp
             message.sct_list = credential->sct_list;
         }
     }
-    KT_TRY(kt_hs_writer(hs, 64 + context.len + (credential == NULL ? 0 : chain_bytes(credential))));
+    KT_TRY(kt_hs_writer(hs, 64 + context.len + (credential == NULL ? 0 : kt_auth_chain_bytes(credential))));
     kt_certificate_encode(&hs->work->out, &message);
     return NULL;
 }
@@ -76,7 +47,9 @@ const struct kt_fault *kt_auth13_take_request(struct kt_hs *hs, struct kt_span b
 static struct kt_id_list scheme_list(const struct kt_config *config, struct kt_writer *w)
 {
     for (size_t i = 0; i < config->scheme_count; i++) {
-        kt_put_u16(w, config->schemes[i]);
+        if (kt_scheme_is_for(config->schemes[i], KT_TLS_1_3)) {
+            kt_put_u16(w, config->schemes[i]);
+        }
     }
     return (struct kt_id_list){kt_writer_span(w)};
 }
@@ -226,27 +199,11 @@ const struct kt_fault *kt_auth13_take_certificate(struct kt_hs *hs, struct kt_sp
     return NULL;
 }
 
-void kt_auth13_ask_chain(struct kt_hs *hs)
-{
-    struct kt_ask ask = {.kind = KT_ASK_VERIFY};
-
-    ask.u.verify.peer = peer_of(hs);
-    ask.u.verify.chain = hs->work->peer.chain;
-    ask.u.verify.chain_len = hs->work->peer.chain_len;
-    if (hs->config->role == KT_CLIENT) {
-        ask.u.verify.server_name = kt_name_span(&hs->server_name);
-    }
-    ask.u.verify.ocsp_response = hs->work->peer.ocsp_response;
-    ask.u.verify.sct_list = hs->work->peer.sct_list;
-    ask.u.verify.cert_schemes = hs->config->cert_schemes_wire;
-    kt_hs_ask(hs, &ask);
-}
-
 static bool allowed_scheme(const struct kt_config *config, uint16_t scheme)
 {
     for (size_t i = 0; i < config->scheme_count; i++) {
         if (config->schemes[i] == scheme) {
-            return true;
+            return kt_scheme_is_for(scheme, KT_TLS_1_3);
         }
     }
     return false;
@@ -270,7 +227,7 @@ static const struct kt_fault *check_signature(struct kt_hs *hs, const struct kt_
     if (crypto->peer_key_kind(work->peer_key) != (enum kt_key_kind)facts->key) {
         KT_FAIL(SCHEME_NOT_OFFERED);
     }
-    if (!crypto->peer_key_verify(work->peer_key, message->scheme, signed_content(hs, peer_of(hs)),
+    if (!crypto->peer_key_verify(work->peer_key, message->scheme, signed_content(hs, kt_auth_peer(hs)),
                                  message->signature)) {
         KT_FAIL(SIGNATURE_WRONG);
     }
@@ -288,14 +245,6 @@ const struct kt_fault *kt_auth13_take_verify(struct kt_hs *hs, struct kt_span bo
     return NULL;
 }
 
-void kt_auth13_accept_chain(struct kt_hs *hs)
-{
-    hs->proofs |= KT_PROOF_CHAIN;
-    if (hs->config->role == KT_CLIENT) {
-        keep_end_point(hs, hs->work->peer.chain[0]);
-    }
-}
-
 const struct kt_fault *kt_auth13_take_finished(struct kt_hs *hs, struct kt_span body)
 {
     uint8_t value[KT_HASH_MAX];
@@ -303,7 +252,7 @@ const struct kt_fault *kt_auth13_take_finished(struct kt_hs *hs, struct kt_span 
     if (body.len != hs->suite->hash->len) {
         KT_FAIL(FINISHED_MALFORMED);
     }
-    finished_value(hs, peer_of(hs), value);
+    finished_value(hs, kt_auth_peer(hs), value);
     if (!kt_ct_eq(value, body.p, body.len)) {
         KT_FAIL(FINISHED_WRONG);
     }

@@ -30,10 +30,6 @@ KT_MUST_USE const struct kt_fault *kt_auth13_take_certificate(struct kt_hs *hs, 
                                                               struct kt_span context, uint32_t offered);
 /* Checks the peer's signature. */
 KT_MUST_USE const struct kt_fault *kt_auth13_take_verify(struct kt_hs *hs, struct kt_span body);
-/* Asks whether the peer's chain is acceptable. */
-void kt_auth13_ask_chain(struct kt_hs *hs);
-/* The owner accepted the chain. */
-void kt_auth13_accept_chain(struct kt_hs *hs);
 /* Checks the peer's Finished. */
 KT_MUST_USE const struct kt_fault *kt_auth13_take_finished(struct kt_hs *hs, struct kt_span body);
 

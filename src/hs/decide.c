@@ -4,22 +4,39 @@
 #include "hs/psk13.h"
 #include "wire/psk_offers.h"
 #include "wire/reader.h"
+/* Without supported_versions the client means all versions up to one, which is never TLS 1.3 (RFC 9846 appendix D). */
+static bool offers_version(const struct kt_client_hello *hello, uint16_t version)
+{
+    if ((hello->seen & KT_EXT_BIT(SUPPORTED_VERSIONS)) != 0) {
+        return kt_id_list_has(hello->versions, version);
+    }
+    return version <= KT_TLS_1_2 && version <= hello->legacy_version;
+}
 
 const struct kt_fault *kt_decide_version(const struct kt_config *config, const struct kt_client_hello *hello,
                                          uint16_t *version)
 {
-    (void)config;
-    if ((hello->seen & KT_EXT_BIT(SUPPORTED_VERSIONS)) == 0 || !kt_id_list_has(hello->versions, KT_TLS_1_3)) {
+    size_t i = 0;
+
+    while (i < config->version_count && !offers_version(hello, config->versions[i])) {
+        i++;
+    }
+    if (i == config->version_count) {
         KT_FAIL(VERSION_NOT_SUPPORTED);
     }
-    *version = KT_TLS_1_3;
+    if (i > 0 && hello->has_fallback_scsv) {
+        KT_FAIL(FALLBACK_DETECTED);
+    }
+    *version = config->versions[i];
     return NULL;
 }
 
 static const struct kt_suite *decide_suite(const struct kt_config *config, const struct kt_client_hello *hello)
 {
     for (size_t i = 0; i < config->suite_count; i++) {
-        if (kt_id_list_has(hello->suites, config->suites[i]->id)) {
+        uint16_t id = config->suites[i]->id;
+
+        if (kt_suite_is_for(id, KT_TLS_1_3) && kt_id_list_has(hello->suites, id)) {
             return config->suites[i];
         }
     }
@@ -48,7 +65,7 @@ static const struct kt_fault *decide_group(const struct kt_config *config, const
         const struct kt_group *group = config->groups[i];
         struct kt_span share;
 
-        if (!kt_id_list_has(hello->groups, group->id)) {
+        if (!kt_group_is_for(group->id, KT_TLS_1_3) || !kt_id_list_has(hello->groups, group->id)) {
             continue;
         }
         share = share_of(hello, group->id);
@@ -80,8 +97,8 @@ static bool alpn_has(struct kt_span list, struct kt_span wanted)
 }
 
 /* Strict (RFC 7301 section 3.2): with a list of ours, an offer without match is refused. */
-static const struct kt_fault *decide_alpn(const struct kt_config *config, const struct kt_client_hello *hello,
-                                          struct kt_choice *choice)
+const struct kt_fault *kt_decide_alpn(const struct kt_config *config, const struct kt_client_hello *hello,
+                                      struct kt_span *alpn)
 {
     struct kt_span ours = config->alpn;
     struct kt_span name;
@@ -91,7 +108,7 @@ static const struct kt_fault *decide_alpn(const struct kt_config *config, const 
     }
     while (kt_alpn_next(&ours, &name)) {
         if (alpn_has(hello->alpn, name)) {
-            choice->alpn = name;
+            *alpn = name;
             return NULL;
         }
     }
@@ -183,7 +200,7 @@ const struct kt_fault *kt_decide_server13(const struct kt_config *config, const 
     if (!choice->no_exchange) {
         KT_TRY(decide_group(config, hello, choice));
     }
-    return decide_alpn(config, hello, choice);
+    return kt_decide_alpn(config, hello, &choice->alpn);
 }
 
 static bool listed(const uint16_t *ids, size_t count, uint16_t id)
@@ -202,7 +219,8 @@ uint16_t kt_decide_scheme(const struct kt_config *config, const struct kt_creden
     for (size_t i = 0; i < credential->scheme_count; i++) {
         uint16_t scheme = credential->schemes[i];
 
-        if (listed(config->schemes, config->scheme_count, scheme) && kt_id_list_has(offered, scheme)) {
+        if (kt_scheme_is_for(scheme, KT_TLS_1_3) && listed(config->schemes, config->scheme_count, scheme) &&
+            kt_id_list_has(offered, scheme)) {
             return scheme;
         }
     }
@@ -222,7 +240,7 @@ static bool names_issuer(struct kt_span authorities, struct kt_span issuer)
     return false;
 }
 
-static bool is_of_authority(const struct kt_credential *credential, struct kt_span authorities)
+bool kt_credential_is_of(const struct kt_credential *credential, struct kt_span authorities)
 {
     struct kt_span issuer;
 
@@ -240,7 +258,7 @@ void kt_decide_own_credential(const struct kt_config *config, const struct kt_ce
     for (size_t i = 0; i < config->credential_count; i++) {
         struct kt_credential *credential = config->credentials[i];
         uint16_t scheme = kt_decide_scheme(config, credential, request->schemes);
-        bool wanted = scheme != 0 && is_of_authority(credential, request->authorities);
+        bool wanted = scheme != 0 && kt_credential_is_of(credential, request->authorities);
 
         if (scheme != 0 && (wanted || choice->credential == NULL)) {
             choice->credential = credential;

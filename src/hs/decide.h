@@ -7,7 +7,8 @@
 
 #include "hs/hs.h"
 
-/* The version for this ClientHello. VERSION_NOT_SUPPORTED when it offers none of ours. */
+/* The highest version that this ClientHello and we have in common: VERSION_NOT_SUPPORTED, and FALLBACK_DETECTED when
+ * the client says that it knows higher ones than it offers, and we do, too (RFC 7507). */
 KT_MUST_USE const struct kt_fault *kt_decide_version(const struct kt_config *config,
                                                      const struct kt_client_hello *hello, uint16_t *version);
 
@@ -22,10 +23,13 @@ KT_MUST_USE const struct kt_fault *kt_decide_server13(const struct kt_config *co
 void kt_decide_psk(const struct kt_config *config, const struct kt_client_hello *hello, struct kt_psk *asked,
                    struct kt_choice *choice);
 
-/* The first scheme of the credential's that both sides allow; 0: none. */
+/* The first scheme of the credential's that both sides allow in TLS 1.3; 0: none. */
 uint16_t kt_decide_scheme(const struct kt_config *config, const struct kt_credential *credential,
                           struct kt_id_list offered);
 
+/* The name of ours that the client offers, too; empty: there is no ALPN. ALPN_NONE_IN_COMMON. */
+KT_MUST_USE const struct kt_fault *kt_decide_alpn(const struct kt_config *config, const struct kt_client_hello *hello,
+                                                  struct kt_span *alpn);
 /*
  * The client's credential for this request, with its scheme: the first that fits and is issued by one of the
  * authorities that the server names, at any link of its chain (RFC 9846 section 4.5.1); else the first that fits; else
@@ -33,6 +37,9 @@ uint16_t kt_decide_scheme(const struct kt_config *config, const struct kt_creden
  */
 void kt_decide_own_credential(const struct kt_config *config, const struct kt_certificate_request *request,
                               struct kt_choice *choice);
+
+/* Whether a link of its chain is issued by one of these authorities, as CertificateRequest names them. */
+bool kt_credential_is_of(const struct kt_credential *credential, struct kt_span authorities);
 
 /* The server's credential for this name (may be empty) and these schemes. NAME_NOT_SERVED, SCHEME_NONE_IN_COMMON. */
 KT_MUST_USE const struct kt_fault *kt_decide_credential(const struct kt_config *config, struct kt_span server_name,

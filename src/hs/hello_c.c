@@ -3,12 +3,25 @@
  * to 4.2.4).
  */
 #include "hs/auth13.h"
+#include "hs/decide12.h"
 #include "hs/limit13.h"
 #include "hs/offer13.h"
 #include "hs/resume.h"
+#include "hs/resume12.h"
 
 /* Bytes of a ClientHello beside key shares, cookie and ALPN: generous, checked by the writer. */
 enum { HELLO_ROOM = 2048 };
+
+static bool offers_13(const struct kt_config *config)
+{
+    return kt_config_speaks(config, KT_TLS_1_3);
+}
+
+/* Whether anything below TLS 1.3 is offered. */
+static bool offers_12(const struct kt_config *config)
+{
+    return config->versions[config->version_count - 1] < KT_TLS_1_3;
+}
 
 /* A list of ids in wire form in the arena, with an optional GREASE value in front; no bytes when memory is spent. */
 static struct kt_id_list wire_list(struct kt_hs *hs, uint16_t grease, const uint16_t *ids, size_t count)
@@ -39,11 +52,29 @@ static struct kt_id_list suite_list(struct kt_hs *hs)
 static struct kt_id_list group_list(struct kt_hs *hs)
 {
     uint16_t ids[KT_LIST_MAX];
+    size_t count = 0;
 
     for (size_t i = 0; i < hs->config->group_count; i++) {
-        ids[i] = hs->config->groups[i]->id;
+        uint16_t id = hs->config->groups[i]->id;
+
+        if (kt_group_is_sent(id)) {
+            ids[count++] = id;
+        }
     }
-    return wire_list(hs, hs->work->grease[1], ids, hs->config->group_count);
+    return wire_list(hs, hs->work->grease[1], ids, count);
+}
+
+static struct kt_id_list scheme_list(struct kt_hs *hs)
+{
+    uint16_t ids[KT_LIST_MAX];
+    size_t count = 0;
+
+    for (size_t i = 0; i < hs->config->scheme_count; i++) {
+        if (kt_scheme_is_sent(hs->config->schemes[i])) {
+            ids[count++] = hs->config->schemes[i];
+        }
+    }
+    return wire_list(hs, hs->work->grease[3], ids, count);
 }
 
 /* Values of RFC 8701, and a random order of extensions. */
@@ -147,18 +178,40 @@ static bool same_schemes(const struct kt_config *config)
            kt_same_public(config->schemes, config->cert_schemes, config->scheme_count * sizeof config->schemes[0]);
 }
 
+static bool offers_cbc(const struct kt_config *config)
+{
+    for (size_t i = 0; i < config->suite_count; i++) {
+        if (config->suites[i]->cbc != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What has a meaning in TLS 1.2 and below only; a first handshake is tied to nothing (RFC 5746 section 3.4). */
+static const struct kt_fault *offer_12(struct kt_hs *hs)
+{
+    struct kt_client_hello *hello = &hs->work->hello;
+
+    KT_TRY(kt_work12_begin(hs));
+    /* Whether a certificate will be asked for is not known yet. */
+    hs->work->v12->notes = hs->config->credential_count > 0 || kt_config_asks(hs->config, KT_ASK_CHOOSE_CREDENTIAL);
+    hello->seen |= KT_EXT_BIT(EC_POINT_FORMATS) | KT_EXT_BIT(EXTENDED_MAIN_SECRET) | KT_EXT_BIT(RENEGOTIATION_INFO);
+    hello->seen |= offers_cbc(hs->config) ? KT_EXT_BIT(ENCRYPT_THEN_MAC) : 0;
+    return kt_resume12_offer(hs);
+}
+
 static const struct kt_fault *offer_lists(struct kt_hs *hs)
 {
     const struct kt_config *config = hs->config;
     struct kt_client_hello *hello = &hs->work->hello;
-    const uint16_t versions[] = {KT_TLS_1_3};
 
     hello->suites = suite_list(hs);
     hello->groups = group_list(hs);
-    hello->schemes = wire_list(hs, hs->work->grease[3], config->schemes, config->scheme_count);
-    hello->versions = wire_list(hs, hs->work->grease[2], versions, KT_COUNT_OF(versions));
-    hello->seen |= KT_EXT_BIT(SUPPORTED_GROUPS) | KT_EXT_BIT(SIGNATURE_ALGORITHMS) | KT_EXT_BIT(KEY_SHARE) |
-                   KT_EXT_BIT(SUPPORTED_VERSIONS);
+    hello->schemes = scheme_list(hs);
+    hello->versions = wire_list(hs, hs->work->grease[2], config->versions, config->version_count);
+    hello->seen |= KT_EXT_BIT(SUPPORTED_GROUPS) | KT_EXT_BIT(SIGNATURE_ALGORITHMS);
+    hello->seen |= offers_13(config) ? KT_EXT_BIT(KEY_SHARE) | KT_EXT_BIT(SUPPORTED_VERSIONS) : 0;
     if (!same_schemes(config)) {
         hello->cert_schemes = config->cert_schemes_wire;
         hello->seen |= KT_EXT_BIT(SIGNATURE_ALGORITHMS_CERT);
@@ -194,39 +247,59 @@ static const struct kt_fault *write_hello(struct kt_hs *hs)
     return kt_offer13_bind(hs);
 }
 
+/*
+ * With TLS 1.3 it looks like a resumption of TLS 1.2, for middleboxes (appendix D.4); with a ticket of TLS 1.2 its echo
+ * tells that the ticket was taken (RFC 5077 section 3.4).
+ */
+static const struct kt_fault *choose_session_id(struct kt_hs *hs)
+{
+    struct kt_client_hello *hello = &hs->work->hello;
+    uint8_t *id;
+
+    if (hello->session_id.len > 0 || (!offers_13(hs->config) && hello->session_ticket.len == 0)) {
+        return NULL;
+    }
+    id = kt_arena_take(&hs->arena, 32);
+    if (id == NULL) {
+        KT_FAIL(MEMORY_SPENT);
+    }
+    hello->session_id = kt_span_of(id, 32);
+    return kt_hs_random(hs, id, 32);
+}
+
 static const struct kt_fault *c_send_client_hello(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
 {
     static const uint8_t null_compression[] = {0};
     struct kt_hs_work *work = hs->work;
     struct kt_client_hello *hello = &work->hello;
-    uint8_t *session_id = kt_arena_take(&hs->arena, 32);
+    uint16_t highest = hs->config->versions[0];
 
     (void)message;
-    if (session_id == NULL) {
-        KT_FAIL(MEMORY_SPENT);
-    }
     KT_TRY(kt_hs_random(hs, work->random, sizeof work->random));
-    /* Looks like a resumption of TLS 1.2, for middleboxes (appendix D.4). */
-    KT_TRY(kt_hs_random(hs, session_id, 32));
     kt_copy(work->client_random, work->random, sizeof work->random);
     KT_TRY(choose_grease(hs));
-    hello->legacy_version = KT_TLS_1_2;
+    hello->legacy_version = highest < KT_TLS_1_2 ? highest : KT_TLS_1_2;
     hello->random = kt_span_of(work->random, sizeof work->random);
-    hello->session_id = kt_span_of(session_id, 32);
     hello->compression = kt_span_of(null_compression, sizeof null_compression);
     hello->has_extensions = true;
     KT_TRY(offer_lists(hs));
-    KT_TRY(offer_shares(hs, hs->config->share_groups, hs->config->key_shares, work->grease[1]));
+    if (offers_12(hs->config)) {
+        KT_TRY(offer_12(hs));
+    }
+    KT_TRY(choose_session_id(hs));
+    if (offers_13(hs->config)) {
+        KT_TRY(offer_shares(hs, hs->config->share_groups, hs->config->key_shares, work->grease[1]));
+    }
     *next = KT_STATE_C_WAIT_SH;
     return write_hello(hs);
 }
 
-static bool offered_suite(const struct kt_hs *hs, uint16_t id, const struct kt_suite **suite)
+static bool offered_suite(const struct kt_hs *hs, uint16_t id, uint16_t version, const struct kt_suite **suite)
 {
     for (size_t i = 0; i < hs->config->suite_count; i++) {
         if (hs->config->suites[i]->id == id) {
             *suite = hs->config->suites[i];
-            return true;
+            return kt_suite_is_for(id, version);
         }
     }
     return false;
@@ -237,18 +310,60 @@ static bool ends_with(struct kt_span random, const uint8_t *sentinel)
     return kt_same_public(random.p + random.len - 8, sentinel, 8);
 }
 
+/* A server that knows more than it chose says so, in what nobody on the way can change (section 4.2.3). */
+static const struct kt_fault *check_downgrade(const struct kt_hs *hs, const struct kt_server_hello *hello)
+{
+    uint16_t highest = hs->config->versions[0];
+    bool to_11 = ends_with(hello->random, kt_downgrade_11);
+
+    if ((highest == KT_TLS_1_3 && (to_11 || ends_with(hello->random, kt_downgrade_12))) ||
+        (highest == KT_TLS_1_2 && hello->legacy_version < KT_TLS_1_2 && to_11)) {
+        KT_FAIL(DOWNGRADE_DETECTED);
+    }
+    return NULL;
+}
+
+/* After a HelloRetryRequest only TLS 1.3 can follow (field survey, CVE-2026-34873). */
+static const struct kt_fault *take_hello12(struct kt_hs *hs, const struct kt_message *message)
+{
+    struct kt_server_hello *hello = &hs->work->v12->hello;
+    const struct kt_suite *suite;
+    struct kt_span copy;
+
+    KT_TRY(kt_work12_copy(hs, message->body, &copy));
+    KT_TRY(kt_server_hello_decode(copy, hs->work->hello.seen, hello));
+    if (hello->compression != 0) {
+        KT_FAIL(COMPRESSION_NOT_NULL);
+    }
+    if (!offered_suite(hs, hello->suite, hello->legacy_version, &suite)) {
+        KT_FAIL(SUITE_NOT_OFFERED);
+    }
+    hs->version = hello->legacy_version;
+    kt_copy(hs->work->v12->server_random, hello->random.p, hello->random.len);
+    hs->carrier.ops->speak(hs->carrier.self, hs->version);
+    KT_TRY(kt_work12_fix(hs, suite));
+    KT_TRY(kt_server_hello12_extensions(hello, hs->work->hello.seen));
+    return kt_hs_hash(hs, message->whole);
+}
+
+static const struct kt_fault *check_version12(const struct kt_hs *hs, const struct kt_server_hello *hello)
+{
+    KT_TRY(check_downgrade(hs, hello));
+    if (hello->legacy_version > KT_TLS_1_2 || !kt_config_speaks(hs->config, hello->legacy_version)) {
+        KT_FAIL(VERSION_NOT_SUPPORTED);
+    }
+    if (hs->retried) {
+        KT_FAIL(VERSION_CHANGED);
+    }
+    return NULL;
+}
+
 /* What ServerHello and HelloRetryRequest have in common (sections 4.2.3 and 4.2.4). */
 static const struct kt_fault *check_hello(struct kt_hs *hs, const struct kt_server_hello *hello)
 {
     const struct kt_client_hello *ours = &hs->work->hello;
 
-    if (hello->version == 0) {
-        if (ends_with(hello->random, kt_downgrade_12) || ends_with(hello->random, kt_downgrade_11)) {
-            KT_FAIL(DOWNGRADE_DETECTED);
-        }
-        KT_FAIL(VERSION_NOT_SUPPORTED);
-    }
-    if (hello->version != KT_TLS_1_3 || hello->legacy_version != KT_TLS_1_2) {
+    if (hello->version != KT_TLS_1_3 || hello->legacy_version != KT_TLS_1_2 || !offers_13(hs->config)) {
         KT_FAIL(VERSION_NOT_OFFERED);
     }
     if (!kt_span_same(hello->session_id, ours->session_id)) {
@@ -257,7 +372,7 @@ static const struct kt_fault *check_hello(struct kt_hs *hs, const struct kt_serv
     if (hello->compression != 0) {
         KT_FAIL(COMPRESSION_NOT_NULL);
     }
-    if (!offered_suite(hs, hello->suite, &hs->suite)) {
+    if (!offered_suite(hs, hello->suite, KT_TLS_1_3, &hs->suite)) {
         KT_FAIL(SUITE_NOT_OFFERED);
     }
     if (hs->retried && hello->suite != hs->work->retry_suite) {
@@ -410,6 +525,18 @@ static const struct kt_fault *c_on_server_hello(struct kt_hs *hs, const struct k
     struct kt_server_hello hello;
 
     KT_TRY(kt_server_hello_decode(message->body, hs->work->hello.seen, &hello));
+    if (hello.version == 0) {
+        *next = KT_STATE_C12_NEGOTIATE;
+        KT_TRY(check_version12(hs, &hello));
+        return take_hello12(hs, message);
+    }
+    /* Keys change after it; in TLS 1.2 more may follow in the record. */
+    if (!message->last_in_record) {
+        KT_FAIL(MESSAGE_NOT_LAST);
+    }
+    if (hs->work->v12 != NULL) {
+        kt_work12_stop_notes(hs);
+    }
     KT_TRY(check_hello(hs, &hello));
     if (hello.is_retry) {
         *next = KT_STATE_C_RETRY;
@@ -434,9 +561,9 @@ static const struct kt_fault *c_send_second_hello(struct kt_hs *hs, const struct
 static const struct kt_row rows[] = {
     {KT_STATE_C_START, KT_ROW_FLIGHT_ENDS, KT_ON_GO, {KT_STATE_C_WAIT_SH}, c_send_client_hello},
     {KT_STATE_C_WAIT_SH,
-     KT_ROW_LAST_IN_RECORD | KT_ROW_HASH_SELF,
+     KT_ROW_HASH_SELF,
      KT_MSG_SERVER_HELLO,
-     {KT_STATE_C13_WAIT_EE, KT_STATE_C_RETRY},
+     {KT_STATE_C13_WAIT_EE, KT_STATE_C_RETRY, KT_STATE_C12_NEGOTIATE},
      c_on_server_hello},
     {KT_STATE_C_RETRY, KT_ROW_FLIGHT_ENDS, KT_ON_GO, {KT_STATE_C_WAIT_SH}, c_send_second_hello},
 };

@@ -50,7 +50,7 @@ static const struct kt_fault *s_negotiate(struct kt_hs *hs, const struct kt_mess
 {
     (void)message;
     KT_TRY(kt_decide_version(hs->config, &hs->work->hello, &hs->version));
-    *next = KT_STATE_S13_NEGOTIATE;
+    *next = hs->version == KT_TLS_1_3 ? KT_STATE_S13_NEGOTIATE : KT_STATE_S12_NEGOTIATE;
     return NULL;
 }
 
@@ -61,6 +61,6 @@ static const struct kt_row rows[] = {
      {KT_STATE_S_NEGOTIATE, KT_STATE_S_ASK_CONFIG},
      s_on_client_hello},
     {KT_STATE_S_ASK_CONFIG, 0, KT_ON_ANSWER, {KT_STATE_S_NEGOTIATE}, s_on_config},
-    {KT_STATE_S_NEGOTIATE, 0, KT_ON_GO, {KT_STATE_S13_NEGOTIATE}, s_negotiate},
+    {KT_STATE_S_NEGOTIATE, 0, KT_ON_GO, {KT_STATE_S13_NEGOTIATE, KT_STATE_S12_NEGOTIATE}, s_negotiate},
 };
 const struct kt_table kt_table_hello_server = {"hello_server", rows, KT_COUNT_OF(rows)};

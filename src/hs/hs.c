@@ -1,7 +1,7 @@
 #include "hs/hs.h"
 
 #include "hs/post_auth13.h"
-#include "keys/schedule12.h"
+#include "hs/work12.h"
 
 const struct kt_fault *kt_hs_begin(struct kt_hs *hs)
 {
@@ -48,6 +48,7 @@ void kt_hs_free(struct kt_hs *hs)
     hs->psk = NULL;
     kt_secret_wipe(&hs->exporter_secret);
     kt_secret_wipe(&hs->resumption_secret);
+    kt_wipe(&hs->kept12, sizeof hs->kept12);
 }
 
 const struct kt_fault *kt_hs_writer(struct kt_hs *hs, size_t cap)
@@ -115,6 +116,12 @@ const struct kt_fault *kt_hs_random(const struct kt_hs *hs, uint8_t *out, size_t
         KT_FAIL(RANDOM_FAILED);
     }
     return NULL;
+}
+
+const struct kt_fault *kt_hs_hash(struct kt_hs *hs, struct kt_span message)
+{
+    kt_transcript_add(&hs->work->transcript, message);
+    return kt_work12_note(hs, message);
 }
 
 void kt_hs_log_secret(const struct kt_hs *hs, const char *label, const struct kt_secret *secret)

@@ -48,6 +48,15 @@ struct kt_choice {
     bool no_exchange;   /* psk_ke: neither group nor share */
 };
 
+/* What a connection of TLS 1.2 and below keeps of its last handshake. */
+struct kt_kept12 {
+    uint8_t client_random[32], server_random[32]; /* for exporters (RFC 5705) */
+    /* verify_data of both Finished: what a further handshake is tied to (RFC 5746), and tls-unique (RFC 5929). */
+    uint8_t client_finished[12], server_finished[12];
+    bool extended_secret; /* RFC 7627 */
+    bool secure;          /* RFC 5746: the peer ties its handshakes to the connection */
+};
+
 /* An offered key share of ours, until the server has chosen. */
 struct kt_offered_share {
     const struct kt_group *group;
@@ -59,6 +68,7 @@ struct kt_psk_offer {
     struct kt_psk *psk; /* NULL: the session */
     const struct kt_hash *hash;
 };
+struct kt_work12;
 
 /* The part that dies with the handshake; lives in its arena. */
 struct kt_hs_work {
@@ -99,6 +109,8 @@ struct kt_hs_work {
     /* The peer's certificate. */
     struct kt_certificate peer;
     struct kt_peer_key *peer_key;
+
+    struct kt_work12 *v12; /* TLS 1.2 and below: work12.h */
 
     struct kt_writer out; /* the message being sent */
 
@@ -144,7 +156,8 @@ struct kt_hs {
     uint8_t tickets_expected; /* and that it is so many */
     struct kt_name server_name;
     struct kt_name alpn;
-    struct kt_secret exporter_secret;
+    struct kt_secret exporter_secret; /* the main secret of TLS 1.2 and below */
+    struct kt_kept12 kept12;
     uint8_t end_point[KT_HASH_MAX]; /* of the server's certificate, for the channel binding */
     uint8_t end_point_len;          /* 0: there is none */
 
@@ -198,6 +211,8 @@ KT_MUST_USE const struct kt_fault *kt_hs_ask_decrypt(struct kt_hs *hs, const str
 /* The answer: `decrypted` has KT_PREMASTER_LEN bytes whatever len is. Constant time in both. */
 void kt_hs_decrypted(struct kt_hs *hs, const uint8_t *decrypted, size_t len);
 KT_MUST_USE const struct kt_fault *kt_hs_random(const struct kt_hs *hs, uint8_t *out, size_t len);
+/* A message joins the transcript, and what a signature of TLS 1.2 will cover. MEMORY_SPENT. */
+KT_MUST_USE const struct kt_fault *kt_hs_hash(struct kt_hs *hs, struct kt_span message);
 /* Tells the key log, when the configuration asked for it. */
 void kt_hs_log_secret(const struct kt_hs *hs, const char *label, const struct kt_secret *secret);
 KT_MUST_USE const struct kt_fault *kt_hs_keep_name(struct kt_name *name, struct kt_span from);

@@ -4,8 +4,17 @@
 #include "registry/registry.h"
 
 const struct kt_table *const kt_all_tables[] = {
-    &kt_table_hello_client, &kt_table_hello_server,     &kt_table_tls13_client,     &kt_table_tls13_server,
-    &kt_table_post13,       &kt_table_post_auth_client, &kt_table_post_auth_server, NULL,
+    &kt_table_hello_client,
+    &kt_table_hello_server,
+    &kt_table_tls13_client,
+    &kt_table_tls13_server,
+    &kt_table_post13,
+    &kt_table_post_auth_client,
+    &kt_table_post_auth_server,
+    &kt_table_tls12_client,
+    &kt_table_tls12_server,
+    &kt_table_post12,
+    NULL,
 };
 
 static const struct {
@@ -42,6 +51,9 @@ const char *kt_on_name(uint16_t on)
     }
     if (on == KT_ON_ANSWER) {
         return "answer";
+    }
+    if (on == KT_ON_CCS) {
+        return "change_cipher_spec";
     }
     return name != NULL ? name : "?";
 }
@@ -122,7 +134,7 @@ const struct kt_fault *kt_machine_take_row(struct kt_hs *hs, const struct kt_row
     }
     KT_TRY(row->step(hs, message, &next));
     if (driver_hashes(row)) {
-        kt_transcript_add(&hs->work->transcript, message->whole);
+        KT_TRY(kt_hs_hash(hs, message->whole));
     }
     return move(hs, row, next);
 }
@@ -136,6 +148,20 @@ const struct kt_fault *kt_machine_take(struct kt_hs *hs, const struct kt_message
         KT_FAIL(MESSAGE_NOT_EXPECTED);
     }
     return kt_machine_take_row(hs, row, message);
+}
+
+/* A change_cipher_spec is no handshake message: it is in no transcript. */
+const struct kt_fault *kt_machine_take_ccs(struct kt_hs *hs, bool *taken)
+{
+    const struct kt_row *row = kt_row_find(hs->state, KT_ON_CCS);
+    uint8_t next = KT_STATE_NONE;
+
+    *taken = row != NULL;
+    if (row == NULL) {
+        return NULL;
+    }
+    KT_TRY(row->step(hs, NULL, &next));
+    return move(hs, row, next);
 }
 
 /* What the first handshake sends goes out now, in its own records. */
@@ -176,7 +202,7 @@ static const struct kt_fault *emit(struct kt_hs *hs, const struct kt_row *row)
         return NULL;
     }
     if (driver_hashes(row)) {
-        kt_transcript_add(&hs->work->transcript, whole);
+        KT_TRY(kt_hs_hash(hs, whole));
     }
     return hs->leaves ? send_later(hs, row, whole) : send_now(hs, row, whole);
 }

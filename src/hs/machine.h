@@ -30,6 +30,7 @@ enum kt_state_kind {
 enum kt_on {
     KT_ON_GO = 256, /* a SEND or DO state: go on by itself */
     KT_ON_ANSWER,   /* an ASK state: the answer is there */
+    KT_ON_CCS,      /* a READ state of TLS 1.2: the peer's change_cipher_spec */
     KT_ON_COUNT
 };
 
@@ -47,7 +48,8 @@ struct kt_hs;
 
 /*
  * One step; sets *next to one of the row's next states. READ: takes `message`, whose body the codec reads to its
- * end. SEND: writes one message through kt_hs_writer. ASK: applies the answer. `message` is NULL but for READ.
+ * end. SEND: writes one message through kt_hs_writer. ASK: applies the answer. `message` is NULL but for READ, and
+ * there for a change_cipher_spec.
  */
 typedef const struct kt_fault *kt_step(struct kt_hs *hs, const struct kt_message *message, uint8_t *next);
 
@@ -73,13 +75,16 @@ extern const struct kt_table kt_table_tls13_server;
 extern const struct kt_table kt_table_post13;
 extern const struct kt_table kt_table_post_auth_client;
 extern const struct kt_table kt_table_post_auth_server;
+extern const struct kt_table kt_table_tls12_client;
+extern const struct kt_table kt_table_tls12_server;
+extern const struct kt_table kt_table_post12;
 /* All of them, NULL-ended: for the driver, the tests that enumerate and the tool that draws. */
 extern const struct kt_table *const kt_all_tables[];
 
 enum kt_state_kind kt_state_kind(uint8_t state);
 const char *kt_state_name(uint8_t state);
 bool kt_state_ignores_ccs(uint8_t state);
-/* "ClientHello", "go", "answer", or "?" */
+/* "ClientHello", "go", "answer", "change_cipher_spec", or "?" */
 const char *kt_on_name(uint16_t on);
 
 const struct kt_row *kt_row_find(uint8_t state, uint16_t on);
@@ -92,6 +97,12 @@ KT_MUST_USE const struct kt_fault *kt_machine_take(struct kt_hs *hs, const struc
 /* The same with the row found already: checks its flags, runs its step, moves to a state it declares. */
 KT_MUST_USE const struct kt_fault *kt_machine_take_row(struct kt_hs *hs, const struct kt_row *row,
                                                        const struct kt_message *message);
+
+/*
+ * The peer's change_cipher_spec, where it is awaited: the receiving key changes. False in *taken: no row, and nothing
+ * has changed.
+ */
+KT_MUST_USE const struct kt_fault *kt_machine_take_ccs(struct kt_hs *hs, bool *taken);
 
 /* Runs SEND and DO states and answered ASK states until the machine waits for a message, an answer or room. */
 KT_MUST_USE const struct kt_fault *kt_machine_run(struct kt_hs *hs);

@@ -3,6 +3,7 @@
  */
 #include "hs/post_auth13.h"
 
+#include "hs/auth.h"
 #include "hs/auth13.h"
 #include "hs/resume.h"
 
@@ -376,7 +377,7 @@ static const struct kt_fault *s13_post_on_finished(struct kt_hs *hs, const struc
         *next = KT_STATE_S13_CONNECTED;
         return NULL;
     }
-    kt_auth13_ask_chain(hs);
+    kt_auth_ask_verify(hs);
     *next = KT_STATE_S13_POST_ASK_VERIFY;
     return NULL;
 }
@@ -387,7 +388,7 @@ static const struct kt_fault *s13_post_on_verified(struct kt_hs *hs, const struc
     const unsigned certificate = KT_PROOF_SIGNATURE | KT_PROOF_CHAIN;
 
     (void)message;
-    kt_auth13_accept_chain(hs);
+    kt_auth_accept_chain(hs);
     if (hs->proofs != (certificate | KT_PROOF_FINISHED)) {
         KT_FAIL(PROOF_MISSING);
     }

@@ -7,7 +7,7 @@
 #include "session/ticket_ring.h"
 #include "wire/psk_offers.h"
 
-static int64_t wall_now(const struct kt_hs *hs)
+int64_t kt_resume_now(const struct kt_hs *hs)
 {
     const struct kt_env *env = &hs->config->env;
 
@@ -26,11 +26,7 @@ static void digest_span(const struct kt_hash *hash, struct kt_hash_state *state,
     }
 }
 
-/*
- * What a session is bound to beside what the gate compares field by field. Computed when it is used, from the
- * configuration of now (field survey, CVE-2025-68121): whom we demand a certificate of, from whom, and the context.
- */
-static const struct kt_fault *policy_digest(const struct kt_hs *hs, uint8_t out[KT_DIGEST_LEN])
+const struct kt_fault *kt_resume_policy(const struct kt_hs *hs, uint8_t out[KT_DIGEST_LEN])
 {
     const struct kt_config *config = hs->config;
     const struct kt_hash *hash = kt_crypto_sha256(config->crypto);
@@ -89,7 +85,7 @@ static bool offers_suite(const struct kt_config *config, uint16_t id)
     return false;
 }
 
-static bool offers_alpn(const struct kt_config *config, struct kt_span wanted)
+bool kt_resume_offers_alpn(const struct kt_config *config, struct kt_span wanted)
 {
     struct kt_span rest = config->alpn;
     struct kt_span name;
@@ -112,14 +108,14 @@ static const struct kt_fault *client_gate(const struct kt_hs *hs, bool *allowed)
         .version = KT_TLS_1_3,
         .suite = offers_suite(hs->config, session->suite) ? session->suite : 0,
         .server_name = kt_name_span(&hs->server_name),
-        .alpn = offers_alpn(hs->config, alpn) ? alpn : kt_span_of(NULL, 0),
+        .alpn = kt_resume_offers_alpn(hs->config, alpn) ? alpn : kt_span_of(NULL, 0),
         .policy = policy,
         .generation = hs->config->resumption.generation,
         .must_be_authenticated = true,
-        .now = wall_now(hs),
+        .now = kt_resume_now(hs),
     };
 
-    KT_TRY(policy_digest(hs, policy));
+    KT_TRY(kt_resume_policy(hs, policy));
     *allowed = kt_session_gate(session, &facts) == KT_REFUSAL_NONE;
     return NULL;
 }
@@ -136,7 +132,7 @@ static bool hash_is_right(const struct kt_hs *hs)
 uint32_t kt_resume_disguised_age(const struct kt_hs *hs)
 {
     const struct kt_session_data *session = &hs->work->session->data;
-    int64_t now = wall_now(hs);
+    int64_t now = kt_resume_now(hs);
     uint64_t age_ms = now > session->issued ? (uint64_t)(now - session->issued) * 1000 : 0;
 
     return (uint32_t)age_ms + session->age_add;
@@ -148,7 +144,8 @@ const struct kt_fault *kt_resume_offered(struct kt_hs *hs, const struct kt_hash 
     bool allowed = false;
 
     *hash = NULL;
-    if (!hs->config->resumes || session == NULL || session->data.ticket.len == 0) {
+    if (!hs->config->resumes || session == NULL || session->data.ticket.len == 0 ||
+        session->data.version < KT_TLS_1_3) {
         return NULL;
     }
     KT_TRY(client_gate(hs, &allowed));
@@ -205,7 +202,7 @@ static enum kt_refusal server_gate(const struct kt_hs *hs, const struct kt_sessi
         .policy = policy,
         .generation = hs->config->resumption.generation,
         .must_be_authenticated = hs->config->client_auth == KT_CLIENT_AUTH_REQUIRE,
-        .now = wall_now(hs),
+        .now = kt_resume_now(hs),
         .claimed_age_ms = disguised - session->age_add,
     };
 
@@ -255,7 +252,7 @@ bool kt_resume_ask(struct kt_hs *hs)
         return false;
     }
     ask.u.resume.session = hs->work->session;
-    ask.u.resume.now = wall_now(hs);
+    ask.u.resume.now = kt_resume_now(hs);
     kt_hs_ask(hs, &ask);
     return true;
 }
@@ -303,7 +300,8 @@ bool kt_resume_fetch(struct kt_hs *hs)
         return false;
     }
     ask.u.fetch.id = offered.identity;
-    ask.u.fetch.now = wall_now(hs);
+    ask.u.fetch.once = true;
+    ask.u.fetch.now = kt_resume_now(hs);
     kt_hs_ask(hs, &ask);
     return true;
 }
@@ -326,7 +324,7 @@ const struct kt_fault *kt_resume_find(struct kt_hs *hs)
 {
     uint8_t policy[KT_DIGEST_LEN];
 
-    KT_TRY(policy_digest(hs, policy));
+    KT_TRY(kt_resume_policy(hs, policy));
     return hs->work->session != NULL ? judge_fetched(hs, policy) : find_ticket(hs, policy);
 }
 
@@ -347,12 +345,11 @@ void kt_resume_identify(const struct kt_hs *hs, struct kt_origin *origin)
     }
 }
 
-/* A full handshake begins a lineage. */
-static const struct kt_fault *begin_lineage(struct kt_hs *hs)
+const struct kt_fault *kt_resume_begin_lineage(struct kt_hs *hs)
 {
     struct kt_origin *origin = &hs->origin;
 
-    *origin = (struct kt_origin){.born = wall_now(hs)};
+    *origin = (struct kt_origin){.born = kt_resume_now(hs)};
     origin->end = origin->born + hs->config->resumption.lineage_seconds;
     origin->end_point_len = hs->end_point_len;
     kt_copy(origin->end_point, hs->end_point, hs->end_point_len);
@@ -381,7 +378,7 @@ const struct kt_fault *kt_resume_prepare(struct kt_hs *hs)
     }
     /* Also of a client that takes no tickets: its connection can be revoked all the same. */
     if (!hs->resumed) {
-        KT_TRY(begin_lineage(hs));
+        KT_TRY(kt_resume_begin_lineage(hs));
     }
     if (!has_use_for_tickets(hs)) {
         return NULL;
@@ -391,9 +388,9 @@ const struct kt_fault *kt_resume_prepare(struct kt_hs *hs)
                                 kt_span_of(hash, hs->suite->hash->len), &hs->resumption_secret);
 }
 
-static uint32_t capped_seconds(const struct kt_hs *hs, uint32_t wanted)
+uint32_t kt_resume_capped_seconds(const struct kt_hs *hs, uint32_t wanted)
 {
-    int64_t left = hs->origin.end - wall_now(hs);
+    int64_t left = hs->origin.end - kt_resume_now(hs);
     uint32_t most = wanted < KT_SESSION_SECONDS_MAX ? wanted : KT_SESSION_SECONDS_MAX;
 
     if (left <= 0) {
@@ -404,7 +401,7 @@ static uint32_t capped_seconds(const struct kt_hs *hs, uint32_t wanted)
 
 uint32_t kt_resume_ticket_seconds(const struct kt_hs *hs)
 {
-    return capped_seconds(hs, hs->config->resumption.ticket_seconds);
+    return kt_resume_capped_seconds(hs, hs->config->resumption.ticket_seconds);
 }
 
 unsigned kt_resume_ticket_count(const struct kt_hs *hs)
@@ -426,8 +423,7 @@ void kt_resume_answer_request(const struct kt_hs *hs, struct kt_encrypted_extens
     }
 }
 
-/* The session that a ticket with this nonce stands for, on either side. */
-static const struct kt_fault *describe(const struct kt_hs *hs, struct kt_span nonce, struct kt_session_data *out)
+const struct kt_fault *kt_resume_describe(const struct kt_hs *hs, struct kt_session_data *out)
 {
     *out = (struct kt_session_data){
         .role = (uint8_t)hs->config->role,
@@ -435,17 +431,24 @@ static const struct kt_fault *describe(const struct kt_hs *hs, struct kt_span no
         .suite = hs->suite->id,
         .origin = hs->origin,
         .generation = hs->config->resumption.generation,
-        .issued = wall_now(hs),
+        .issued = kt_resume_now(hs),
     };
-    out->secret.len = hs->suite->hash->len;
-    kt_hkdf_expand_label(hs->suite->hash, kt_secret_span(&hs->resumption_secret), KT_SPAN_TEXT("resumption"), nonce,
-                         out->secret.b, out->secret.len);
     if (!kt_session_name_set(&out->server_name, kt_name_span(&hs->server_name)) ||
         !kt_session_name_set(&out->alpn, kt_name_span(&hs->alpn))) {
         KT_FAIL(BUFFER_TOO_SMALL);
     }
     KT_TRY(kt_hs_random(hs, out->id, sizeof out->id));
-    return policy_digest(hs, out->policy);
+    return kt_resume_policy(hs, out->policy);
+}
+
+/* The session that a ticket with this nonce stands for, on either side. */
+static const struct kt_fault *describe(const struct kt_hs *hs, struct kt_span nonce, struct kt_session_data *out)
+{
+    KT_TRY(kt_resume_describe(hs, out));
+    out->secret.len = hs->suite->hash->len;
+    kt_hkdf_expand_label(hs->suite->hash, kt_secret_span(&hs->resumption_secret), KT_SPAN_TEXT("resumption"), nonce,
+                         out->secret.b, out->secret.len);
+    return NULL;
 }
 
 /* The session of the ticket with this number, with what only its issuer decides. */
@@ -506,7 +509,7 @@ const struct kt_fault *kt_resume_ask_keep(struct kt_hs *hs)
     }
     ask.u.keep.sessions = hs->work->kept;
     ask.u.keep.count = hs->work->kept_count;
-    ask.u.keep.now = wall_now(hs);
+    ask.u.keep.now = kt_resume_now(hs);
     kt_hs_ask(hs, &ask);
     return NULL;
 }
@@ -598,21 +601,25 @@ const struct kt_fault *kt_resume_leave_tickets(struct kt_hs *hs, unsigned count)
     return NULL;
 }
 
-static void tell_session(const struct kt_hs *hs, struct kt_session *session)
+const struct kt_fault *kt_resume_publish(const struct kt_hs *hs, enum kt_direction direction,
+                                         const struct kt_session_data *data)
 {
-    struct kt_notice notice = {.kind = KT_NOTICE_SESSION, .direction = KT_RECEIVING};
+    struct kt_notice notice = {.kind = KT_NOTICE_SESSION, .direction = direction};
+    struct kt_session *session = NULL;
 
+    KT_TRY(kt_session_new(&hs->config->env, data, &session));
     notice.u.session = session;
     kt_notify(&hs->watch, &notice);
+    kt_session_unref(session);
+    return NULL;
 }
 
 /* A lifetime of 0 means: discard at once (section 4.7.1). Nobody who listens means the same. */
 const struct kt_fault *kt_resume_take_ticket(struct kt_hs *hs, const struct kt_new_session_ticket *ticket)
 {
-    uint32_t seconds = kt_resume_makes_sessions(hs) ? capped_seconds(hs, ticket->lifetime_seconds) : 0;
+    uint32_t seconds = kt_resume_makes_sessions(hs) ? kt_resume_capped_seconds(hs, ticket->lifetime_seconds) : 0;
     const struct kt_fault *fault;
     struct kt_session_data data;
-    struct kt_session *session = NULL;
 
     if (seconds == 0 || !kt_watched(&hs->watch)) {
         return NULL;
@@ -622,11 +629,8 @@ const struct kt_fault *kt_resume_take_ticket(struct kt_hs *hs, const struct kt_n
         data.lifetime = seconds;
         data.age_add = ticket->age_add;
         data.ticket = ticket->ticket;
-        fault = kt_session_new(&hs->config->env, &data, &session);
+        fault = kt_resume_publish(hs, KT_RECEIVING, &data);
     }
     kt_wipe(&data, sizeof data);
-    KT_TRY(fault);
-    tell_session(hs, session);
-    kt_session_unref(session);
-    return NULL;
+    return fault;
 }

@@ -39,6 +39,25 @@ void kt_resume_begin(struct kt_hs *hs);
 /* Whether sessions come of this handshake: not of one with an external key. */
 bool kt_resume_makes_sessions(const struct kt_hs *hs);
 
+/* The wall clock of the environment. */
+int64_t kt_resume_now(const struct kt_hs *hs);
+/*
+ * What a session is bound to beside what the gate compares field by field. Computed when it is used, from the
+ * configuration of now (field survey, CVE-2025-68121): whom we demand a certificate of, from whom, and the context.
+ */
+KT_MUST_USE const struct kt_fault *kt_resume_policy(const struct kt_hs *hs, uint8_t out[KT_DIGEST_LEN]);
+/* Whether this name is one of ours that may be agreed on. */
+bool kt_resume_offers_alpn(const struct kt_config *config, struct kt_span wanted);
+/* All of a session to come but its secret and lifetime, on either side. */
+KT_MUST_USE const struct kt_fault *kt_resume_describe(const struct kt_hs *hs, struct kt_session_data *out);
+/* A full handshake begins a lineage. */
+KT_MUST_USE const struct kt_fault *kt_resume_begin_lineage(struct kt_hs *hs);
+/* Seconds that a session issued now may live: `wanted`, what the protocol allows, what the lineage has left. */
+uint32_t kt_resume_capped_seconds(const struct kt_hs *hs, uint32_t wanted);
+/* Makes a session of it and tells the observer. */
+KT_MUST_USE const struct kt_fault *kt_resume_publish(const struct kt_hs *hs, enum kt_direction direction,
+                                                     const struct kt_session_data *data);
+
 /* The PSK of this handshake, of a session or from outside; empty when there is none. */
 struct kt_span kt_resume_psk(const struct kt_hs *hs);
 

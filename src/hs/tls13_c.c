@@ -1,6 +1,7 @@
 /*
  * The client of TLS 1.3 from EncryptedExtensions on (RFC 9846 appendix A.1).
  */
+#include "hs/auth.h"
 #include "hs/auth13.h"
 #include "hs/limit13.h"
 #include "hs/post_auth13.h"
@@ -56,7 +57,7 @@ static const struct kt_fault *c13_on_certificate_verify(struct kt_hs *hs, const 
                                                         uint8_t *next)
 {
     KT_TRY(kt_auth13_take_verify(hs, message->body));
-    kt_auth13_ask_chain(hs);
+    kt_auth_ask_verify(hs);
     *next = KT_STATE_C13_ASK_VERIFY;
     return NULL;
 }
@@ -64,7 +65,7 @@ static const struct kt_fault *c13_on_certificate_verify(struct kt_hs *hs, const 
 static const struct kt_fault *c13_on_verified(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
 {
     (void)message;
-    kt_auth13_accept_chain(hs);
+    kt_auth_accept_chain(hs);
     *next = KT_STATE_C13_WAIT_FINISHED;
     return NULL;
 }
@@ -132,21 +133,10 @@ static const struct kt_fault *c13_send_finished(struct kt_hs *hs, const struct k
     return kt_auth13_send_finished(hs);
 }
 
-/* Connected needs every proof of the server (R2): of a session, of an external key, or of certificates; and always
- * Finished. */
-static bool server_is_proven(const struct kt_hs *hs)
-{
-    const unsigned certificate = KT_PROOF_SIGNATURE | KT_PROOF_CHAIN;
-    const unsigned who = hs->resumed ? KT_PROOF_RESUMED : hs->psk != NULL ? KT_PROOF_PSK : certificate;
-    const unsigned needed = KT_PROOF_FINISHED | who;
-
-    return (hs->proofs & needed) == needed;
-}
-
 static const struct kt_fault *c13_application_keys(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
 {
     (void)message;
-    if (!server_is_proven(hs)) {
+    if (!kt_auth_is_proven(hs)) {
         KT_FAIL(PROOF_MISSING);
     }
     *next = KT_STATE_C13_CONNECTED;

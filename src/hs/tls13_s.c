@@ -1,6 +1,7 @@
 /*
  * The server of TLS 1.3 (RFC 9846 appendix A.2).
  */
+#include "hs/auth.h"
 #include "hs/auth13.h"
 #include "hs/decide.h"
 #include "hs/limit13.h"
@@ -409,7 +410,7 @@ static const struct kt_fault *s13_on_certificate_verify(struct kt_hs *hs, const 
                                                         uint8_t *next)
 {
     KT_TRY(kt_auth13_take_verify(hs, message->body));
-    kt_auth13_ask_chain(hs);
+    kt_auth_ask_verify(hs);
     *next = KT_STATE_S13_ASK_VERIFY;
     return NULL;
 }
@@ -417,34 +418,15 @@ static const struct kt_fault *s13_on_certificate_verify(struct kt_hs *hs, const 
 static const struct kt_fault *s13_on_verified(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
 {
     (void)message;
-    kt_auth13_accept_chain(hs);
+    kt_auth_accept_chain(hs);
     *next = KT_STATE_S13_WAIT_FINISHED;
     return NULL;
-}
-
-/* A client is proven by Finished, and by its certificate where it showed one or had to, now or when the session began
- * (R2). */
-static bool client_is_proven(const struct kt_hs *hs)
-{
-    const unsigned certificate = KT_PROOF_SIGNATURE | KT_PROOF_CHAIN;
-    bool must = hs->config->client_auth == KT_CLIENT_AUTH_REQUIRE || hs->work->peer.chain_len > 0;
-
-    if ((hs->proofs & KT_PROOF_FINISHED) == 0) {
-        return false;
-    }
-    if (hs->resumed) {
-        return (hs->proofs & KT_PROOF_RESUMED) != 0 && (!must || hs->origin.authenticated);
-    }
-    if (hs->psk != NULL) {
-        return (hs->proofs & KT_PROOF_PSK) != 0 && !must;
-    }
-    return !must || (hs->proofs & certificate) == certificate;
 }
 
 static const struct kt_fault *s13_on_finished(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
 {
     KT_TRY(kt_auth13_take_finished(hs, message->body));
-    if (!client_is_proven(hs)) {
+    if (!kt_auth_is_proven(hs)) {
         KT_FAIL(PROOF_MISSING);
     }
     kt_transcript_add(&hs->work->transcript, message->whole);

@@ -120,7 +120,7 @@ const struct kt_fault *kt_protection_set12(struct kt_protection *p, enum kt_dire
 
     if (can_rekey(p, &next)) {
         good = rekey(p, keys);
-        next.key = p->key; /* or the other member: they share their place */
+        next.key = p->key;              /* or the other member: they share their place */
         p->sequence = good ? 0 : SPENT; /* which of the two keys it holds is not known: use neither */
     } else {
         good = make_key(&next, direction, keys);
@@ -224,8 +224,7 @@ static size_t without_padding(const uint8_t *inner, size_t len)
     return len;
 }
 
-static const struct kt_fault *open13(struct kt_protection *p, uint8_t *record, size_t record_len,
-                                     struct kt_span *inner)
+static const struct kt_fault *open13(struct kt_protection *p, uint8_t *record, size_t record_len, struct kt_span *inner)
 {
     uint8_t *fragment = record + KT_RECORD_HEADER;
     uint8_t nonce[KT_NONCE_LEN];

@@ -63,8 +63,8 @@ size_t kt_protection_overhead(const struct kt_protection *p);
 /* The whole length of a record of that content, without padding of our choice. */
 size_t kt_protection_record_len(const struct kt_protection *p, size_t content_len);
 /*
- * The longest fragment that a peer may send for `content_max` bytes of content. In CBC up to 256 bytes of padding count;
- * the 2^14 + 2048 of RFC 5246 section 6.2.3 are never needed, and what cannot be right need not be read.
+ * The longest fragment that a peer may send for `content_max` bytes of content. In CBC up to 256 bytes of padding
+ * count; the 2^14 + 2048 of RFC 5246 section 6.2.3 are never needed, and what cannot be right need not be read.
  */
 size_t kt_protection_fragment_max(const struct kt_protection *p, size_t content_max);
 

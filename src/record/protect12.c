@@ -5,7 +5,8 @@
 
 enum { AEAD_DATA = KT_MAC_HEAD + 2 };
 
-/* What is authenticated beside the content: sequence, type, version; for an AEAD the length of the content behind it. */
+/* What is authenticated beside the content: sequence, type, version; for an AEAD the length of the content behind it.
+ */
 static void put_head(const struct kt_protection *p, uint8_t type, size_t len, uint8_t out[AEAD_DATA])
 {
     struct kt_writer w = kt_writer_over(out, AEAD_DATA);

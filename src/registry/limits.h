@@ -6,8 +6,8 @@
 
 enum {
     KT_RECORD_HEADER = 5,
-    KT_PLAINTEXT_MAX = 16384,                   /* RFC 9846 section 5.1 */
-    KT_CIPHERTEXT_MAX = KT_PLAINTEXT_MAX + 256, /* section 5.2 */
+    KT_PLAINTEXT_MAX = 16384,                      /* RFC 9846 section 5.1 */
+    KT_CIPHERTEXT_MAX = KT_PLAINTEXT_MAX + 256,    /* section 5.2 */
     KT_CIPHERTEXT12_MAX = KT_PLAINTEXT_MAX + 2048, /* RFC 5246 section 6.2.3; none of ours comes near: protect.h */
     KT_RECORD_MAX = KT_RECORD_HEADER + KT_CIPHERTEXT_MAX,
     KT_TAG_LEN = 16,
@@ -21,7 +21,7 @@ enum {
     KT_MESSAGE_HEADER = 4,
 
     /* The oldest version that the tables of hs/ speak: what is below it is left out of every configuration. */
-    KT_VERSION_OLDEST = 0x0304,
+    KT_VERSION_OLDEST = 0x0301,
 
     KT_NAME_MAX = 255,           /* host name, DNS */
     KT_LIST_MAX = 64,            /* entries of a configured list */

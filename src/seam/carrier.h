@@ -35,8 +35,8 @@ struct kt_carrier_ops {
     KT_MUST_USE const struct kt_fault *(*protect)(void *self, enum kt_direction direction, const struct kt_suite *suite,
                                                   const struct kt_secret *secret, bool application);
     /*
-     * TLS 1.2 and below, the version is known: what we send says so from here on (RFC 5246 section 6.2.1), and protected
-     * records of the peer must. With `change` for both directions after it. TLS 1.3 never calls it.
+     * TLS 1.2 and below, the version is known: what we send says so from here on (RFC 5246 section 6.2.1), and
+     * protected records of the peer must. With `change` for both directions after it. TLS 1.3 never calls it.
      */
     void (*speak)(void *self, uint16_t version);
     /*

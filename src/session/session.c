@@ -71,6 +71,7 @@ struct kt_session_facts kt_session_facts(const struct kt_session *session)
         .suite = data->suite,
         .server_name = kt_session_name_span(&data->server_name),
         .alpn = kt_session_name_span(&data->alpn),
+        .by_id = data->by_id,
         .peer_authenticated = origin->authenticated,
         .peer_sha256 = kt_span_of(origin->peer, origin->has_peer ? sizeof origin->peer : 0),
         .lineage = kt_span_of(origin->lineage, sizeof origin->lineage),

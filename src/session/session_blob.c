@@ -5,8 +5,8 @@
 
 #include "wire/reader.h"
 
-/* 2: with the hash for tls-server-end-point. What has another version is not read: a full handshake makes a new one. */
-enum { BLOB_VERSION = 2, HAS_PEER = 1, AUTHENTICATED = 2 };
+/* What has another version is not read: a full handshake makes a new one. */
+enum { BLOB_VERSION = 2, HAS_PEER = 1, AUTHENTICATED = 2, EXTENDED_SECRET = 1, BY_ID = 2 };
 
 static void encode_origin(struct kt_writer *w, const struct kt_origin *origin)
 {
@@ -26,6 +26,7 @@ void kt_session_encode(struct kt_writer *w, const struct kt_session_data *data)
     kt_put_u16(w, data->version);
     kt_put_u16(w, data->suite);
     kt_put_vec(w, 1, kt_secret_span(&data->secret));
+    kt_put_u8(w, (uint8_t)((data->extended_secret ? EXTENDED_SECRET : 0) | (data->by_id ? BY_ID : 0)));
     kt_put_vec(w, 1, kt_session_name_span(&data->server_name));
     kt_put_vec(w, 1, kt_session_name_span(&data->alpn));
     encode_origin(w, &data->origin);
@@ -91,6 +92,19 @@ static bool read_end_point(struct kt_reader *r, struct kt_origin *origin)
     return true;
 }
 
+static bool read_kind(struct kt_reader *r, struct kt_session_data *data)
+{
+    uint8_t flags;
+
+    if (!kt_reader_u8(r, &flags) || flags > (EXTENDED_SECRET | BY_ID)) {
+        return false;
+    }
+    data->extended_secret = (flags & EXTENDED_SECRET) != 0;
+    data->by_id = (flags & BY_ID) != 0;
+    /* Both are of TLS 1.2 and below. */
+    return flags == 0 || data->version < KT_TLS_1_3;
+}
+
 static bool read_origin(struct kt_reader *r, struct kt_origin *origin)
 {
     uint8_t flags;
@@ -114,9 +128,10 @@ static bool read_all(struct kt_reader *r, struct kt_session_data *out)
     return kt_reader_u8(r, &version) && version == BLOB_VERSION && kt_reader_u8(r, &out->role) &&
            (out->role == KT_CLIENT || out->role == KT_SERVER) && read_bytes(r, out->id, sizeof out->id) &&
            kt_reader_u16(r, &out->version) && kt_reader_u16(r, &out->suite) && read_secret(r, &out->secret) &&
-           read_name(r, &out->server_name) && read_name(r, &out->alpn) && read_origin(r, &out->origin) &&
-           kt_reader_u32(r, &out->generation) && read_bytes(r, out->policy, sizeof out->policy) &&
-           read_time(r, &out->issued) && kt_reader_u32(r, &out->lifetime) && out->lifetime <= KT_SESSION_SECONDS_MAX &&
+           read_kind(r, out) && read_name(r, &out->server_name) && read_name(r, &out->alpn) &&
+           read_origin(r, &out->origin) && kt_reader_u32(r, &out->generation) &&
+           read_bytes(r, out->policy, sizeof out->policy) && read_time(r, &out->issued) &&
+           kt_reader_u32(r, &out->lifetime) && out->lifetime <= KT_SESSION_SECONDS_MAX &&
            kt_reader_u32(r, &out->age_add) && kt_reader_vec16(r, &out->ticket) && kt_reader_done(r);
 }
 

@@ -62,6 +62,14 @@ static enum kt_refusal judge_policy(const struct kt_session_data *session, const
     return KT_REFUSAL_NONE;
 }
 
+/* Without it the secret may be another connection's, too: the triple handshake (RFC 7627 section 5.3). */
+static enum kt_refusal judge_secret(const struct kt_session_data *session, const struct kt_resume_facts *facts)
+{
+    bool bound = session->version >= KT_TLS_1_3 || session->extended_secret;
+
+    return bound || facts->unbound ? KT_REFUSAL_NONE : KT_REFUSAL_UNBOUND;
+}
+
 enum kt_refusal kt_session_gate(const struct kt_session_data *session, const struct kt_resume_facts *facts)
 {
     enum kt_refusal refusal = judge_names(session, facts);
@@ -69,5 +77,8 @@ enum kt_refusal kt_session_gate(const struct kt_session_data *session, const str
     if (refusal == KT_REFUSAL_NONE) {
         refusal = judge_time(session, facts);
     }
-    return refusal == KT_REFUSAL_NONE ? judge_policy(session, facts) : refusal;
+    if (refusal == KT_REFUSAL_NONE) {
+        refusal = judge_policy(session, facts);
+    }
+    return refusal == KT_REFUSAL_NONE ? judge_secret(session, facts) : refusal;
 }

@@ -42,7 +42,9 @@ struct kt_session_data {
     uint8_t id[KT_SESSION_ID_LEN];
     uint16_t version;
     uint16_t suite;
-    struct kt_secret secret; /* the PSK itself */
+    struct kt_secret secret; /* the PSK itself; the main secret of TLS 1.2 */
+    bool extended_secret;    /* TLS 1.2: the secret is bound to its handshake (RFC 7627) */
+    bool by_id;              /* TLS 1.2: the identity is a session id, not a ticket */
     struct kt_session_name server_name;
     struct kt_session_name alpn;
     struct kt_origin origin;
@@ -51,7 +53,7 @@ struct kt_session_data {
     int64_t issued;
     uint32_t lifetime;
     uint32_t age_add;
-    struct kt_span ticket; /* client: the identity to offer */
+    struct kt_span ticket; /* client: the identity to offer, a ticket or a session id */
 };
 
 struct kt_session {
@@ -98,6 +100,7 @@ enum kt_refusal {
     KT_REFUSAL_ALPN,
     KT_REFUSAL_POLICY,
     KT_REFUSAL_NOT_AUTHENTICATED,
+    KT_REFUSAL_UNBOUND,
 };
 
 /* What holds now, when a session would be used. */
@@ -110,6 +113,7 @@ struct kt_resume_facts {
     const uint8_t *policy; /* digest computed now, never remembered */
     uint32_t generation;
     bool must_be_authenticated;
+    bool unbound; /* sessions of TLS 1.2 without extended main secret are let pass */
     int64_t now;
     uint32_t claimed_age_ms; /* server: by the client; 0 on the client */
 };

@@ -230,9 +230,9 @@ bool kt_store_keep(struct kt_store *store, struct kt_session *session)
     return kt_shelf_put(store->shelf, session);
 }
 
-struct kt_session *kt_store_take(struct kt_store *store, struct kt_span id, int64_t now)
+/* What came from the shelf, if it may still be used; the reference goes on to the caller. */
+static struct kt_session *judge(struct kt_store *store, struct kt_session *session, int64_t now)
 {
-    struct kt_session *session = kt_shelf_take(store->shelf, id);
     struct kt_session_facts facts;
 
     if (session == NULL) {
@@ -240,7 +240,6 @@ struct kt_session *kt_store_take(struct kt_store *store, struct kt_span id, int6
     }
     facts = kt_session_facts(session);
     if (facts.expires_at > now && !any_is_revoked(store, &facts)) {
-        atomic_fetch_add(&store->admitted, 1);
         return session;
     }
     if (facts.expires_at > now) {
@@ -248,6 +247,21 @@ struct kt_session *kt_store_take(struct kt_store *store, struct kt_span id, int6
     }
     kt_session_unref(session);
     return NULL;
+}
+
+struct kt_session *kt_store_take(struct kt_store *store, struct kt_span id, int64_t now)
+{
+    struct kt_session *session = judge(store, kt_shelf_take(store->shelf, id), now);
+
+    if (session != NULL) {
+        atomic_fetch_add(&store->admitted, 1);
+    }
+    return session;
+}
+
+struct kt_session *kt_store_find(struct kt_store *store, struct kt_span id, int64_t now)
+{
+    return judge(store, kt_shelf_find(store->shelf, id), now);
 }
 
 /* Finding and marking are one step under one lock: of two who come at once, one is first. */

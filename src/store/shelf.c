@@ -146,6 +146,21 @@ bool kt_shelf_put(struct kt_shelf *shelf, struct kt_session *session)
     return true;
 }
 
+struct kt_session *kt_shelf_find(struct kt_shelf *shelf, struct kt_span id)
+{
+    struct shard *shard = shard_of(shelf, hash_of(id));
+    struct kt_session *session = NULL;
+    struct item **link;
+
+    pthread_mutex_lock(&shard->lock);
+    link = find(shard, id);
+    if (*link != NULL) {
+        session = kt_session_ref((*link)->session);
+    }
+    pthread_mutex_unlock(&shard->lock);
+    return session;
+}
+
 struct kt_session *kt_shelf_take(struct kt_shelf *shelf, struct kt_span id)
 {
     struct shard *shard = shard_of(shelf, hash_of(id));

@@ -1,5 +1,5 @@
 /*
- * shelf.h - sessions that tickets are handles of, until they are taken, expire or make room for newer ones.
+ * shelf.h - sessions by their id, until they are taken, expire or make room for newer ones.
  */
 #ifndef KT_SHELF_H
 #define KT_SHELF_H
@@ -14,6 +14,8 @@ void kt_shelf_free(struct kt_shelf *shelf);
 
 /* Takes a reference; where there is no room the oldest goes. False: no memory, and nothing has changed. */
 bool kt_shelf_put(struct kt_shelf *shelf, struct kt_session *session);
+/* A reference to it; it stays. NULL: it is not there. */
+struct kt_session *kt_shelf_find(struct kt_shelf *shelf, struct kt_span id);
 /* Takes it out: of two who come at once, one gets it. The reference is the caller's. NULL: it is not there. */
 struct kt_session *kt_shelf_take(struct kt_shelf *shelf, struct kt_span id);
 

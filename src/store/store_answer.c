@@ -18,9 +18,14 @@ static bool keep_all(struct kt_store *store, const struct kt_ask *ask)
 
 static const struct kt_fault *fetch(struct kt_store *store, struct kt_conn *conn, const struct kt_ask *ask)
 {
-    struct kt_session *session = store == NULL ? NULL : kt_store_take(store, ask->u.fetch.id, ask->u.fetch.now);
-    const struct kt_fault *fault = kt_answer_session(conn, session);
+    struct kt_session *session = NULL;
+    const struct kt_fault *fault;
 
+    if (store != NULL) {
+        session = ask->u.fetch.once ? kt_store_take(store, ask->u.fetch.id, ask->u.fetch.now)
+                                    : kt_store_find(store, ask->u.fetch.id, ask->u.fetch.now);
+    }
+    fault = kt_answer_session(conn, session);
     kt_session_unref(session);
     return fault;
 }

@@ -764,6 +764,28 @@ static void a_share_of_another_group_or_of_no_value_is_refused(void **user)
     loop_close(&l);
 }
 
+static void only_13(struct kt_builder *b)
+{
+    assert_null(kt_builder_versions(b, KT_TLS_1_3, KT_TLS_1_3));
+}
+
+/* After a HelloRetryRequest nothing but TLS 1.3 can follow (field survey, CVE-2026-34873). */
+static void cve_2026_34873_an_older_version_behind_a_retry_is_refused(void **user)
+{
+    struct kt_server_hello sh;
+
+    (void)user;
+    open_client(NULL);
+    sh = answer(true);
+    assert_null(feed(&sh));
+    read_hello();
+    sh = answer(false);
+    sh.seen = 0;
+    sh.version = 0;
+    expect_answer_refused(&sh, VERSION_CHANGED, ILLEGAL_PARAMETER);
+    loop_close(&l);
+}
+
 static void an_older_server_is_refused_and_a_lowered_one_is_found_out(void **user)
 {
     uint8_t random[32] = {0};
@@ -771,7 +793,7 @@ static void an_older_server_is_refused_and_a_lowered_one_is_found_out(void **use
 
     (void)user;
     for (int i = 0; i < 3; i++) {
-        open_client(NULL);
+        open_client(i == 0 ? only_13 : NULL);
         sh = answer(false);
         sh.seen = 0;
         sh.version = 0;
@@ -813,6 +835,7 @@ int main(void)
         cmocka_unit_test(what_the_server_chooses_must_have_been_offered),
         cmocka_unit_test(a_server_without_key_share_is_refused),
         cmocka_unit_test(a_share_of_another_group_or_of_no_value_is_refused),
+        cmocka_unit_test(cve_2026_34873_an_older_version_behind_a_retry_is_refused),
         cmocka_unit_test(an_older_server_is_refused_and_a_lowered_one_is_found_out),
     };
 

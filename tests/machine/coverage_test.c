@@ -6,7 +6,9 @@
 
 #include <cmocka.h>
 
+#include "conn/conn_impl.h"
 #include "hs/machine.h"
+#include "support/plain12.h"
 #include "support/tap.h"
 
 static struct loop l;
@@ -99,7 +101,7 @@ static void run_choosing(const struct loop_setup *setup)
 {
     struct kt_credential *credential;
 
-    tap_open(&tap, &l, setup);
+    loop_open(&l, setup);
     credential = loop_credential(&l, KT_KEY_P256, "server.example");
     l.hold_asks = true;
     for (int i = 0; i < 20; i++) {
@@ -117,7 +119,7 @@ static void run_choosing(const struct loop_setup *setup)
     }
     loop_handshake(&l);
     kt_credential_unref(credential);
-    tap_close(&tap);
+    loop_close(&l);
 }
 
 static void request_and_ask(struct kt_builder *b)
@@ -321,10 +323,214 @@ static void external_keys(void **user)
     kt_psk_unref(psk);
 }
 
+/* ---- TLS 1.2 ---- */
+
+static uint16_t suite12;
+
+static void only_12(struct kt_builder *b)
+{
+    assert_null(kt_builder_policy(b, &kt_policy_2026_legacy));
+    assert_null(kt_builder_versions(b, KT_TLS_1_2, KT_TLS_1_2));
+    assert_null(kt_builder_suites(b, &suite12, 1));
+}
+
+/* The server's credential, with an OCSP response. */
+static void stapled(struct kt_builder *b)
+{
+    struct kt_credential *plain = loop_credential(&l, KT_KEY_RSA, NULL);
+    const uint16_t schemes[] = {KT_SCHEME_RSA_PSS_RSAE_SHA256};
+    struct kt_span leaf = kt_credential_certificate(plain, 0);
+    const struct kt_span response = {(const uint8_t *)"good", 4};
+    struct kt_credential *credential = NULL;
+    const struct kt_credential_parts parts = {
+        .chain = &leaf, .chain_len = 1, .schemes = schemes, .scheme_count = 1, .ocsp_response = &response};
+
+    only_12(b);
+    assert_null(kt_credential_new(&l.env.env, &parts, &credential));
+    assert_null(kt_builder_credential(b, credential));
+    kt_credential_unref(credential);
+    kt_credential_unref(plain);
+}
+
+static void stapled_request(struct kt_builder *b)
+{
+    stapled(b);
+    request(b);
+}
+
+static void request_12(struct kt_builder *b)
+{
+    only_12(b);
+    request(b);
+}
+
+static void request_and_ask_12(struct kt_builder *b)
+{
+    request_12(b);
+    ask_credential(b);
+}
+
+static void ask_credential_12(struct kt_builder *b)
+{
+    only_12(b);
+    ask_credential(b);
+}
+
+static void run_12(struct loop_setup setup, struct plain12 *meddler)
+{
+    setup.observer = record;
+    setup.server_key = setup.client_key = KT_KEY_RSA;
+    loop_open(&l, &setup);
+    if (meddler != NULL) {
+        l.filter = plain12_filter;
+        l.filter_user = meddler;
+        loop_run(&l);
+    } else {
+        loop_handshake(&l);
+    }
+    loop_close(&l);
+}
+
+/* Each way of agreeing on keys: both with and without status, request and certificate. */
+static void full_handshakes_of_12(void **user)
+{
+    static const uint16_t suites[] = {KT_SUITE_ECDHE_RSA_WITH_AES_128_GCM_SHA256, KT_SUITE_RSA_WITH_AES_128_GCM_SHA256};
+
+    (void)user;
+    for (size_t i = 0; i < KT_COUNT_OF(suites); i++) {
+        suite12 = suites[i];
+        run_12((struct loop_setup){.client = only_12, .server = only_12}, NULL);
+        run_12((struct loop_setup){.client = only_12, .server = request_12}, NULL);
+        run_12((struct loop_setup){.client = only_12, .server = request_12, .client_credential = true}, NULL);
+        run_12((struct loop_setup){.client = only_12, .server = stapled, .no_server_credential = true}, NULL);
+        run_12((struct loop_setup){.client = only_12, .server = stapled_request, .no_server_credential = true}, NULL);
+    }
+}
+
+/* A server may have no status after all; ours always has, so somebody takes it away. */
+static void a_status_that_does_not_come(void **user)
+{
+    static const uint16_t suites[] = {KT_SUITE_ECDHE_RSA_WITH_AES_128_GCM_SHA256, KT_SUITE_RSA_WITH_AES_128_GCM_SHA256};
+
+    (void)user;
+    for (size_t i = 0; i < 2 * KT_COUNT_OF(suites); i++) {
+        struct plain12 meddler = {.from = KT_SERVER, .type = KT_MSG_CERTIFICATE_STATUS, .how = PLAIN12_REMOVE};
+
+        suite12 = suites[i / 2];
+        run_12((struct loop_setup){.client = only_12,
+                                   .server = i % 2 == 0 ? stapled : stapled_request,
+                                   .no_server_credential = true},
+               &meddler);
+        assert_int_equal(meddler.edits, 1);
+    }
+}
+
+static void credentials_of_12_are_asked_for(void **user)
+{
+    const struct loop_setup setup = {.observer = record, .server = request_and_ask_12, .client = ask_credential_12};
+
+    (void)user;
+    suite12 = KT_SUITE_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256;
+    run_choosing(&setup);
+}
+
+static bool session_ids;
+
+static void resumption_12(struct kt_builder *b)
+{
+    struct kt_resumption r = kt_resumption_default();
+
+    only_12(b);
+    r.ring = ring;
+    r.session_ids = session_ids;
+    r.tickets = session_ids ? 0 : 1;
+    assert_null(kt_builder_resumption(b, &r));
+}
+
+static void resumption_12_with_ask(struct kt_builder *b)
+{
+    resumption_12(b);
+    assert_null(kt_builder_ask(b, KT_ASK_RESUME));
+}
+
+/* The client's goes to the next client, the server's into the store. */
+static void keep_12(void *user, const struct kt_conn *conn, const struct kt_notice *notice)
+{
+    if (notice->kind == KT_NOTICE_SESSION && notice->direction == KT_SENDING) {
+        assert_true(kt_store_keep(l.store, notice->u.session));
+        return;
+    }
+    keep(user, conn, notice);
+}
+
+static void resume_12(bool ids, bool ask)
+{
+    const struct loop_setup setup = {
+        .observer = keep_12, .client = resumption_12, .server = ask ? resumption_12_with_ask : resumption_12};
+    struct kt_store *store = NULL;
+
+    session_ids = ids;
+    suite12 = KT_SUITE_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256;
+    assert_null(kt_store_new(&(struct kt_store_options){.single_use = ask}, &store));
+    test_env_init(&ring_env);
+    assert_null(kt_ticket_ring_new(&ring_env.env, NULL, &ring));
+    loop_open(&l, &setup);
+    l.store = store;
+    loop_handshake(&l);
+    l.session = kept;
+    for (int i = 0; i < 2; i++) {
+        loop_hang_up(&l);
+        assert_null(loop_connect(&l, &setup));
+        loop_handshake(&l);
+        assert_int_equal(kt_conn_facts(l.server).resumed, i == 0 || !ask);
+        assert_int_equal(kt_conn_facts(l.client).resumed, i == 0 || !ask);
+    }
+    loop_hang_up(&l);
+    kt_session_unref(kept);
+    kept = NULL;
+    kt_store_free(store);
+    loop_close(&l);
+    kt_ticket_ring_unref(ring);
+}
+
+static void sessions_of_12(void **user)
+{
+    (void)user;
+    for (int ids = 0; ids < 2; ids++) {
+        resume_12(ids != 0, false);
+        resume_12(ids != 0, true);
+    }
+}
+
+static void send_message(struct kt_conn *conn, uint8_t type)
+{
+    const uint8_t bytes[] = {type, 0, 0, 0};
+    size_t taken;
+
+    assert_null(kt_tx_handshake(&conn->tx, (struct kt_span){bytes, sizeof bytes}, &taken));
+    assert_null(kt_tx_finish_record(&conn->tx));
+    loop_run(&l);
+}
+
+/* The one of the server does not go anywhere: it is refused. */
+static void wishes_for_a_further_handshake(void **user)
+{
+    const struct loop_setup setup = {.observer = record, .client = only_12, .server = only_12};
+
+    (void)user;
+    loop_open(&l, &setup);
+    loop_handshake(&l);
+    send_message(l.server, KT_MSG_HELLO_REQUEST);
+    assert_null(kt_conn_fault(l.client));
+    send_message(l.client, KT_MSG_CLIENT_HELLO);
+    loop_assert_failed(l.server, REHANDSHAKE_REFUSED, NO_RENEGOTIATION);
+    loop_close(&l);
+}
+
 static bool taken(const struct kt_row *row, uint8_t next)
 {
     if (kt_state_kind(row->state) == KT_STATE_IS_REST) {
-        return post[row->state == KT_STATE_C13_CONNECTED ? KT_CLIENT : KT_SERVER][row->on];
+        return post[kt_state_name(row->state)[0] == 'C' ? KT_CLIENT : KT_SERVER][row->on];
     }
     return moved[row->state][next];
 }
@@ -387,6 +593,11 @@ int main(void)
         cmocka_unit_test(external_keys),
         cmocka_unit_test(a_certificate_after_the_handshake),
         cmocka_unit_test(no_certificate_after_the_handshake),
+        cmocka_unit_test(full_handshakes_of_12),
+        cmocka_unit_test(a_status_that_does_not_come),
+        cmocka_unit_test(credentials_of_12_are_asked_for),
+        cmocka_unit_test(sessions_of_12),
+        cmocka_unit_test(wishes_for_a_further_handshake),
         cmocka_unit_test(every_row_was_taken_to_every_state_it_declares),
         cmocka_unit_test(nothing_moved_where_no_row_leads),
     };

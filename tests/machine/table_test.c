@@ -73,7 +73,7 @@ static void assert_well_formed(const struct kt_row *row)
 
     assert_non_null(row->step);
     assert_int_not_equal(kind, KT_STATE_IS_DEAD);
-    assert_int_equal(on_message, kind == KT_STATE_IS_READ || kind == KT_STATE_IS_REST);
+    assert_int_equal(on_message || row->on == KT_ON_CCS, kind == KT_STATE_IS_READ || kind == KT_STATE_IS_REST);
     assert_int_equal(row->on == KT_ON_GO, kind == KT_STATE_IS_SEND || kind == KT_STATE_IS_DO);
     assert_int_equal(row->on == KT_ON_ANSWER, kind == KT_STATE_IS_ASK);
     assert_int_not_equal(row->next[0], KT_STATE_NONE);
@@ -113,14 +113,16 @@ static void every_event_has_a_name(void **user)
     each_row(assert_message_is_known);
     assert_string_equal(kt_on_name(KT_ON_GO), "go");
     assert_string_equal(kt_on_name(KT_ON_ANSWER), "answer");
+    assert_string_equal(kt_on_name(KT_ON_CCS), "change_cipher_spec");
     assert_string_equal(kt_on_name(99), "?");
     assert_string_equal(kt_on_name(KT_ON_COUNT), "?");
 }
 
+/* But for ServerHello: its step looks, for only in TLS 1.3 keys change behind it. */
 static bool is_key_change(const struct kt_row *row)
 {
-    return row->on == KT_MSG_CLIENT_HELLO || row->on == KT_MSG_SERVER_HELLO ||
-           (row->on == KT_MSG_FINISHED && !is_post(row->state)) || row->on == KT_MSG_KEY_UPDATE;
+    return row->on == KT_MSG_CLIENT_HELLO || (row->on == KT_MSG_FINISHED && !is_post(row->state)) ||
+           row->on == KT_MSG_KEY_UPDATE;
 }
 
 static void assert_ends_its_record(const struct kt_row *row)
@@ -218,12 +220,79 @@ static void names_beyond_the_end_are_harmless(void **user)
     assert_false(kt_state_ignores_ccs(KT_STATE_COUNT));
 }
 
+/* In TLS 1.2 and below a change_cipher_spec is awaited or an error. */
+static bool is_12(uint8_t state)
+{
+    return kt_state_name(state)[1] == '1' && kt_state_name(state)[2] == '2';
+}
+
+/* CVE-2014-0224, "EarlyCCS": exactly where Finished is next, and where keys are. */
+static void cve_2014_0224_a_change_cipher_spec_has_one_place(void **user)
+{
+    (void)user;
+    for (uint8_t state = 0; state < KT_STATE_COUNT; state++) {
+        const struct kt_row *row = kt_row_find(state, KT_ON_CCS);
+
+        assert_int_equal(row != NULL, state == KT_STATE_C12_WAIT_CCS || state == KT_STATE_S12_WAIT_CCS);
+        if (row != NULL) {
+            assert_int_equal(row->next[0],
+                             state == KT_STATE_C12_WAIT_CCS ? KT_STATE_C12_WAIT_FINISHED : KT_STATE_S12_WAIT_FINISHED);
+            assert_int_equal(row->next[1], KT_STATE_NONE);
+        }
+    }
+}
+
+static void a_change_cipher_spec_without_a_row_changes_nothing(void **user)
+{
+    struct test_env t;
+
+    (void)user;
+    test_env_init(&t);
+    for (uint8_t state = 0; state < KT_STATE_COUNT; state++) {
+        struct kt_hs hs = {.watch = {&t.env, NULL}, .state = state};
+        bool taken = true;
+
+        if (kt_row_find(state, KT_ON_CCS) == NULL) {
+            assert_null(kt_machine_take_ccs(&hs, &taken));
+            assert_false(taken);
+            assert_int_equal(hs.state, state);
+        }
+    }
+    assert_int_equal(t.allocs, 0);
+}
+
+/* Finished is accepted in one state only, which only a change_cipher_spec leads to: never "Finished before CCS". */
+static void finished_of_tls12_comes_behind_a_change_cipher_spec(void **user)
+{
+    (void)user;
+    for (const struct kt_table *const *table = kt_all_tables; *table != NULL; table++) {
+        for (size_t i = 0; i < (*table)->count; i++) {
+            const struct kt_row *row = &(*table)->rows[i];
+
+            for (size_t n = 0; n < KT_ROW_NEXT_MAX; n++) {
+                if (row->next[n] == KT_STATE_C12_WAIT_FINISHED || row->next[n] == KT_STATE_S12_WAIT_FINISHED) {
+                    assert_int_equal(row->on, KT_ON_CCS);
+                }
+            }
+        }
+    }
+}
+
+static void no_table_is_longer_than_a_reader_can_hold(void **user)
+{
+    (void)user;
+    for (const struct kt_table *const *table = kt_all_tables; *table != NULL; table++) {
+        assert_in_range((*table)->count, 1, 30);
+    }
+}
+
 /* RFC 9846 section 5: from the first ClientHello to the peer's Finished; never in rest. */
 static void change_cipher_spec_is_ignored_only_while_the_peer_may_send_it(void **user)
 {
     (void)user;
     for (uint8_t state = 0; state < KT_STATE_COUNT; state++) {
-        if (kt_state_kind(state) == KT_STATE_IS_REST || state == KT_STATE_S_START || state == KT_STATE_NONE) {
+        if (kt_state_kind(state) == KT_STATE_IS_REST || state == KT_STATE_S_START || state == KT_STATE_NONE ||
+            is_12(state)) {
             assert_false(kt_state_ignores_ccs(state));
         } else if (is_post(state)) {
             assert_false(kt_state_ignores_ccs(state));
@@ -302,6 +371,10 @@ int main(void)
         cmocka_unit_test(no_row_changes_the_role),
         cmocka_unit_test(names_beyond_the_end_are_harmless),
         cmocka_unit_test(change_cipher_spec_is_ignored_only_while_the_peer_may_send_it),
+        cmocka_unit_test(cve_2014_0224_a_change_cipher_spec_has_one_place),
+        cmocka_unit_test(a_change_cipher_spec_without_a_row_changes_nothing),
+        cmocka_unit_test(finished_of_tls12_comes_behind_a_change_cipher_spec),
+        cmocka_unit_test(no_table_is_longer_than_a_reader_can_hold),
         cmocka_unit_test(a_step_that_chooses_a_state_its_row_does_not_declare_is_refused),
         cmocka_unit_test(a_message_that_must_end_its_record_and_does_not_never_reaches_its_step),
     };

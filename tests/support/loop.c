@@ -21,7 +21,7 @@ struct kt_credential *loop_credential(struct loop *l, uint8_t key_kind, const ch
     struct kt_credential *credential = NULL;
 
     for (const uint16_t *id = kt_crypto_toy()->schemes; *id != 0; id++) {
-        if (kt_scheme_facts(*id)->key == key_kind && kt_scheme_is_for(*id, KT_TLS_1_3)) {
+        if (kt_scheme_facts(*id)->key == key_kind) {
             schemes[count++] = *id;
         }
     }
@@ -60,7 +60,9 @@ struct kt_config *loop_build(struct loop *l, enum kt_role role, const struct loo
     if (more != NULL) {
         more(b);
     }
-    assert_null(kt_builder_build(b, &config));
+    if (kt_builder_build(b, &config) != NULL) {
+        fail_msg("the configuration: %s", kt_builder_field(b));
+    }
     kt_builder_free(b);
     return config;
 }

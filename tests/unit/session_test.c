@@ -135,6 +135,17 @@ static void long_secret(struct kt_session_data *data)
     data->secret.len = KT_HASH_MAX + 1;
 }
 
+/* TLS 1.3 has neither: such a session would slip through the gate's own rule for them. */
+static void extended_in_13(struct kt_session_data *data)
+{
+    data->extended_secret = true;
+}
+
+static void by_id_in_13(struct kt_session_data *data)
+{
+    data->by_id = true;
+}
+
 static void nobody_authenticated(struct kt_session_data *data)
 {
     data->origin.has_peer = false;
@@ -171,16 +182,18 @@ static void impossible_values_are_refused(void **user)
     refused_after(endless_lineage);
     refused_after(endless_ticket);
     refused_after(negative_time);
+    refused_after(extended_in_13);
+    refused_after(by_id_in_13);
 }
 
-/* The length of the hash stands behind version, role, id, numbers, secret, two names, the origin and its flags. */
+/* The length of the hash stands behind version, role, id, numbers, kind, secret, two names, the origin and its flags. */
 static void a_hash_longer_than_any_is_refused(void **user)
 {
     struct kt_session_data data = sample();
     struct kt_session_data back;
     uint8_t bytes[512];
     size_t len = encode(&data, bytes, sizeof bytes);
-    size_t at = 1 + 1 + 16 + 2 + 2 + 33 + 10 + 3 + 16 + 8 + 8 + 32 + 1;
+    size_t at = 1 + 1 + 16 + 2 + 2 + 1 + 33 + 10 + 3 + 16 + 8 + 8 + 32 + 1;
 
     (void)user;
     assert_int_equal(bytes[at], 32);
@@ -356,6 +369,37 @@ static void the_gate_names_what_differs(void **user)
     expect_refusal(must_be_authenticated, false, NONE);
 }
 
+static void what_is_encoded_of_tls12_decodes_to_the_same(void **user)
+{
+    struct kt_session_data data = sample();
+    struct kt_session_data back;
+    uint8_t bytes[512];
+
+    (void)user;
+    data.version = 0x0303;
+    for (unsigned kinds = 0; kinds < 4; kinds++) {
+        data.extended_secret = (kinds & 1) != 0;
+        data.by_id = (kinds & 2) != 0;
+        assert_null(kt_session_decode(kt_span_of(bytes, encode(&data, bytes, sizeof bytes)), &back));
+        assert_int_equal(back.extended_secret, data.extended_secret);
+        assert_int_equal(back.by_id, data.by_id);
+    }
+}
+
+/* The triple handshake: a secret that two connections may share proves nothing about the certificates (RFC 7627). */
+static void cve_2014_1295_a_secret_that_is_not_bound_to_its_handshake_does_not_pass(void **user)
+{
+    struct kt_session_data data = sample();
+
+    (void)user;
+    expect_refusal(unbound, false, NONE);
+    data.version = 0x0303;
+    expect_refusal(unbound, false, UNBOUND);
+    expect_refusal(unbound, true, NONE);
+    data.extended_secret = true;
+    expect_refusal(unbound, false, NONE);
+}
+
 /* CVE-2026-42010: a name ends where it ends, not at a NUL. */
 static void cve_2026_42010_names_are_counted_bytes(void **user)
 {
@@ -371,6 +415,8 @@ int main(void)
         cmocka_unit_test(what_is_encoded_decodes_to_the_same),
         cmocka_unit_test(the_longest_session_fits),
         cmocka_unit_test(cve_2026_5507_nothing_of_a_blob_is_trusted),
+        cmocka_unit_test(what_is_encoded_of_tls12_decodes_to_the_same),
+        cmocka_unit_test(cve_2014_1295_a_secret_that_is_not_bound_to_its_handshake_does_not_pass),
         cmocka_unit_test(impossible_values_are_refused),
         cmocka_unit_test(a_hash_longer_than_any_is_refused),
         cmocka_unit_test(cve_2010_3864_threads_share_a_session_that_never_changes),
