@@ -70,7 +70,9 @@ static void reconcile(struct scene *s)
 
 bool scene_may_fail(const struct scene *s)
 {
-    return wants(s, 1, SCENE_REQUIRE) && !wants(s, 1, SCENE_CLIENT_CREDENTIAL);
+    /* Below TLS 1.3 a key that has lived long enough may be the end of the connection. */
+    return (wants(s, 1, SCENE_REQUIRE) && !wants(s, 1, SCENE_CLIENT_CREDENTIAL)) ||
+           (s->version < KT_TLS_1_3 && wants(s, 3, SCENE_FEW_RECORDS | SCENE_FEW_BYTES | SCENE_FEW_SECONDS));
 }
 
 /* ---- configurations ---- */
@@ -249,19 +251,34 @@ static void answer_with_credential(struct scene *s, struct kt_conn *conn, enum k
     kt_credential_unref(credential);
 }
 
+/* What is still asked cannot be answered so: the key found is none of those the client was made to show. */
+static void refuse_if_still_asked(struct kt_conn *conn, uint32_t number)
+{
+    const struct kt_ask *ask = kt_conn_ask(conn);
+
+    if (ask != NULL && ask->number == number) {
+        (void)!kt_answer_refuse(conn, NULL);
+    }
+}
+
 bool scene_answer(struct scene *s, enum kt_role role)
 {
     struct kt_conn *conn = loop_conn(&s->l, role);
     const struct kt_ask *ask = kt_conn_ask(conn);
+    uint32_t number = ask != NULL ? ask->number : 0;
     bool answered;
 
     if (ask != NULL && ask->kind == KT_ASK_CHOOSE_CREDENTIAL) {
         answer_with_credential(s, conn, role);
+        refuse_if_still_asked(conn, number);
         return true;
     }
     s->l.hold_asks = false;
     answered = loop_answer(&s->l, conn);
     s->l.hold_asks = true;
+    if (answered) {
+        refuse_if_still_asked(conn, number);
+    }
     return answered;
 }
 
