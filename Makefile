@@ -86,7 +86,7 @@ seeds: ## write the inputs that fuzzers begin with into tests/fuzz/corpus
 coverage: ## print which part of the engine's lines tests and fuzzers reach
 	@scripts/setup build test
 	@test -f build/coverage/build.ninja || $(SETUP) -Db_coverage=true -Doptimization=0 build/coverage
-	@ninja -C build/coverage
+	@ninja -C build/coverage meson-test-prereq
 	@find build/coverage -name '*.gcda' -delete
 	@tools/testrun build/coverage -j $(JOBS)
 	@for fuzzer in build/coverage/tests/fuzz/*_fuzz; do \
@@ -104,14 +104,14 @@ TOY = $(foreach suite,machine loop torture wire fuzz,--suite $(suite)) \
 sanitize: ## run the C tests under the thread sanitizer, valgrind and the memory sanitizer
 	@scripts/setup build test fuzz
 	@test -f build/tsan/build.ninja || $(SETUP) -Doptimization=1 -Db_sanitize=thread build/tsan
-	@ninja -C build/tsan
+	@ninja -C build/tsan meson-test-prereq
 	@tools/testrun build/tsan -j $(JOBS)
 	@test -f build/plain/build.ninja || $(SETUP) -Doptimization=1 build/plain
-	@ninja -C build/plain
+	@ninja -C build/plain meson-test-prereq
 	@tools/testrun build/plain -j $(JOBS) --suite loop --suite machine --suite torture --wrap "$(MEMCHECK)"
 	@test -f build/msan/build.ninja || CC=clang $(SETUP) -Doptimization=1 -Db_sanitize=memory -Db_lundef=false \
 	    build/msan
-	@ninja -C build/msan
+	@ninja -C build/msan meson-test-prereq
 	@tools/testrun build/msan -j $(JOBS) $(TOY)
 
 clean: ## remove everything that was built
