@@ -334,6 +334,31 @@ static void a_fallback_is_refused_and_one_to_the_highest_is_none(void **user)
 
 /* ---- ClientHello ---- */
 
+static void only_11(struct kt_builder *b)
+{
+    assert_null(kt_builder_policy(b, &kt_policy_2026_legacy));
+    assert_null(kt_builder_versions(b, KT_TLS_1_0, KT_TLS_1_1));
+}
+
+static void keep_hello(struct kt_client_hello *hello)
+{
+    (void)hello;
+}
+
+static void schemes_are_not_listed_below_tls12(void **user)
+{
+    const uint32_t schemes = KT_EXT_BIT(SIGNATURE_ALGORITHMS) | KT_EXT_BIT(SIGNATURE_ALGORITHMS_CERT);
+
+    (void)user; /* RFC 5246 section 7.4.1.4.1 */
+    run(&(struct loop_setup){.client = only_11, .server = only_11, .server_key = KT_KEY_RSA},
+        (struct plain12){.client_hello = keep_hello});
+    assert_int_equal(p.offered & schemes, 0);
+    loop_close(&l);
+    run(&plain, (struct plain12){.client_hello = keep_hello});
+    assert_int_not_equal(p.offered & schemes, 0);
+    loop_close(&l);
+}
+
 static void foreign_info(struct kt_client_hello *hello)
 {
     hello->renegotiation_info = KT_SPAN_TEXT("twelve bytes");
@@ -423,6 +448,7 @@ int main(void)
         cmocka_unit_test(finished_does_not_come_before_change_cipher_spec),
         cmocka_unit_test(an_unsolicited_status_is_refused),
         cmocka_unit_test(a_curve_that_was_not_offered_is_refused),
+        cmocka_unit_test(schemes_are_not_listed_below_tls12),
         cmocka_unit_test(cve_2015_4000_logjam_a_prime_nobody_knows_is_refused),
         cmocka_unit_test(cve_2026_25834_a_scheme_of_another_key_is_refused),
         cmocka_unit_test(cve_2014_1266_goto_fail_a_wrong_signature_is_refused),
