@@ -145,6 +145,17 @@ static void an_unsolicited_status_is_refused(void **user)
            .how = PLAIN12_BEFORE, .other = {KT_MSG_CERTIFICATE_STATUS, 0, 0, 5, 1, 0, 0, 1, 9}, .other_len = 9);
 }
 
+/* What goes before the client's turn must not be read as if it had come behind it. */
+static void nothing_stands_behind_server_hello_done(void **user)
+{
+    (void)user;
+    expect(&plain, MESSAGE_NOT_LAST, UNEXPECTED_MESSAGE, .from = KT_SERVER, .type = KT_MSG_SERVER_HELLO_DONE,
+           .how = PLAIN12_AFTER, .other = {KT_MSG_NEW_SESSION_TICKET}, .other_len = 1);
+    suite = KT_SUITE_RSA_WITH_AES_128_GCM_SHA256;
+    expect(&legacy, MESSAGE_NOT_LAST, UNEXPECTED_MESSAGE, .from = KT_SERVER, .type = KT_MSG_SERVER_HELLO_DONE,
+           .how = PLAIN12_AFTER, .other = {KT_MSG_NEW_SESSION_TICKET}, .other_len = 1);
+}
+
 /* ---- 3.1: what is chosen was offered ---- */
 
 static void a_curve_that_was_not_offered_is_refused(void **user)
@@ -447,6 +458,7 @@ int main(void)
         cmocka_unit_test(cve_2015_0204_freak_no_key_exchange_that_the_suite_does_not_ask_for),
         cmocka_unit_test(finished_does_not_come_before_change_cipher_spec),
         cmocka_unit_test(an_unsolicited_status_is_refused),
+        cmocka_unit_test(nothing_stands_behind_server_hello_done),
         cmocka_unit_test(a_curve_that_was_not_offered_is_refused),
         cmocka_unit_test(schemes_are_not_listed_below_tls12),
         cmocka_unit_test(cve_2015_4000_logjam_a_prime_nobody_knows_is_refused),
