@@ -156,6 +156,44 @@ static void nothing_stands_behind_server_hello_done(void **user)
            .how = PLAIN12_AFTER, .other = {KT_MSG_NEW_SESSION_TICKET}, .other_len = 1);
 }
 
+/* What the server says under its keys is lost. */
+static size_t lose_finished(void *user, enum kt_role from, uint8_t *record, size_t len, size_t cap)
+{
+    bool *under_keys = user;
+
+    (void)cap;
+    if (from == KT_CLIENT) {
+        return len;
+    }
+    if (*under_keys) {
+        return 0;
+    }
+    *under_keys = record[0] == KT_CONTENT_CCS;
+    return len;
+}
+
+static void no_data_comes_before_finished_not_even_an_empty_record(void **user)
+{
+    bool under_keys = false;
+    uint8_t record[128], *in;
+    size_t len, room;
+
+    (void)user;
+    loop_open(&l, &plain);
+    l.filter = lose_finished;
+    l.filter_user = &under_keys;
+    loop_run(&l);
+    assert_true(kt_conn_is_connected(l.server) && !kt_conn_is_connected(l.client));
+    l.server->tx.protection.sequence = 0;
+    assert_null(kt_protection_seal(&l.server->tx.protection, KT_CONTENT_DATA, NULL, 0, 0, record, &len));
+    in = kt_conn_in(l.client, &room);
+    assert_true(room >= len);
+    memcpy(in, record, len);
+    assert_non_null(kt_conn_in_done(l.client, len));
+    loop_assert_failed(l.client, APPLICATION_DATA_EARLY, UNEXPECTED_MESSAGE);
+    loop_close(&l);
+}
+
 /* ---- 3.1: what is chosen was offered ---- */
 
 static void a_curve_that_was_not_offered_is_refused(void **user)
@@ -459,6 +497,7 @@ int main(void)
         cmocka_unit_test(finished_does_not_come_before_change_cipher_spec),
         cmocka_unit_test(an_unsolicited_status_is_refused),
         cmocka_unit_test(nothing_stands_behind_server_hello_done),
+        cmocka_unit_test(no_data_comes_before_finished_not_even_an_empty_record),
         cmocka_unit_test(a_curve_that_was_not_offered_is_refused),
         cmocka_unit_test(schemes_are_not_listed_below_tls12),
         cmocka_unit_test(cve_2015_4000_logjam_a_prime_nobody_knows_is_refused),
