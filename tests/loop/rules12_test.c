@@ -341,6 +341,36 @@ static void a_new_session_id_is_no_resumption(void **user)
     loop_close(&l);
 }
 
+static void only_x25519(struct kt_builder *b)
+{
+    const uint16_t group = KT_GROUP_X25519;
+
+    only_12(b);
+    assert_null(kt_builder_groups(b, &group, 1));
+}
+
+static void lists_a_curve(struct kt_client_hello *hello)
+{
+    static const uint8_t groups[] = {0, KT_GROUP_X25519, 0, KT_GROUP_SECP256R1};
+
+    hello->groups.wire = (struct kt_span){groups, sizeof groups};
+}
+
+/* The certificate is for P-256 (RFC 8422 section 5.3). */
+static void a_certificate_is_of_a_curve_that_the_client_lists(void **user)
+{
+    const struct loop_setup setup = {.client = only_x25519, .server = only_12};
+
+    (void)user;
+    loop_open(&l, &setup);
+    loop_run(&l);
+    loop_assert_failed(l.server, SUITE_NONE_IN_COMMON, HANDSHAKE_FAILURE);
+    loop_close(&l);
+    run(&setup, (struct plain12){.client_hello = lists_a_curve});
+    loop_assert_failed(l.client, CERTIFICATE_KEY_UNFIT, ILLEGAL_PARAMETER);
+    loop_close(&l);
+}
+
 /* ---- downgrades ---- */
 
 static void lower_versions(struct kt_client_hello *hello)
@@ -499,6 +529,7 @@ int main(void)
         cmocka_unit_test(nothing_stands_behind_server_hello_done),
         cmocka_unit_test(no_data_comes_before_finished_not_even_an_empty_record),
         cmocka_unit_test(a_curve_that_was_not_offered_is_refused),
+        cmocka_unit_test(a_certificate_is_of_a_curve_that_the_client_lists),
         cmocka_unit_test(schemes_are_not_listed_below_tls12),
         cmocka_unit_test(cve_2015_4000_logjam_a_prime_nobody_knows_is_refused),
         cmocka_unit_test(cve_2026_25834_a_scheme_of_another_key_is_refused),
