@@ -274,7 +274,10 @@ KT_API void kt_config_unref(struct kt_config *config);
 struct kt_credential_parts {
     const struct kt_span *chain; /* DER, leaf first, without the root if the peer has it; 1 to 16, 256 KiB */
     size_t chain_len;
-    const uint16_t *schemes; /* what the key can sign with, most preferred first; at most 16 */
+    /* What the key can sign with, most preferred first; at most 16. Of ECDSA the first one names the key's curve, and
+     * TLS 1.3 uses no other; behind it may stand those of other curves, of which TLS 1.2 takes the digest only (RFC
+     * 9846 section 4.3.3). */
+    const uint16_t *schemes;
     size_t scheme_count;
     const struct kt_span *names; /* host names the leaf is for, "*.example.org" as in RFC 9525; 0 to 1024 */
     size_t name_count;

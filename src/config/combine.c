@@ -233,15 +233,15 @@ const struct kt_fault *kt_combine(struct kt_builder *b, struct kt_config *config
     return settle_groups(b, config);
 }
 
-bool kt_combine_signs(const struct kt_config *config, uint16_t scheme)
+bool kt_combine_signs(const struct kt_config *config, const uint16_t *schemes, size_t index)
 {
     for (size_t v = 0; v < config->version_count; v++) {
         for (size_t i = 0; i < config->suite_count; i++) {
             const struct kt_suite_facts *suite = kt_suite_facts(config->suites[i]->id);
 
             if (kt_suite_is_for(suite->id, config->versions[v]) &&
-                (config->role == KT_CLIENT ? kt_scheme_is_for(scheme, config->versions[v])
-                                           : kt_scheme_fits_suite(scheme, suite, config->versions[v]))) {
+                kt_scheme_of_key(schemes, index, config->versions[v]) &&
+                (config->role == KT_CLIENT || kt_scheme_fits_suite(schemes[index], suite, config->versions[v]))) {
                 return true;
             }
         }

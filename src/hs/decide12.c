@@ -154,6 +154,14 @@ static bool holds_rsa(const struct kt_credential *credential)
     return false;
 }
 
+/* What a client lists is for certificates, too (RFC 8422 section 5.3). */
+static bool knows_curve(const struct kt_client_hello *hello, const struct kt_credential *credential)
+{
+    uint16_t curve = kt_scheme_curve(credential->schemes, credential->scheme_count);
+
+    return curve == 0 || client_takes(hello, KT_KX_ECDHE, curve);
+}
+
 /* One attempt: these credentials, that suite. */
 static bool try_credential(const struct kt_config *config, const struct kt_client_hello *hello, uint16_t version,
                            struct kt_credential *credential, struct kt_choice *choice)
@@ -168,7 +176,7 @@ static bool try_credential(const struct kt_config *config, const struct kt_clien
         return false;
     }
     choice->scheme = facts->kx == KT_KX_RSA ? 0 : kt_decide_scheme12(config, credential, facts, schemes, version);
-    if (choice->scheme == 0 && !(facts->kx == KT_KX_RSA && holds_rsa(credential))) {
+    if (choice->scheme == 0 ? !(facts->kx == KT_KX_RSA && holds_rsa(credential)) : !knows_curve(hello, credential)) {
         return false;
     }
     choice->credential = credential;

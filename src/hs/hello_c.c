@@ -256,7 +256,7 @@ static const struct kt_fault *write_hello(struct kt_hs *hs)
 
     KT_TRY(kt_offer13_write(hs));
     KT_TRY(kt_hs_writer(hs, HELLO_ROOM + hello->key_shares.len + hello->cookie.len + hello->alpn.len +
-                                hello->psk_identities.len + hello->psk_binders.len));
+                                hello->session_ticket.len + hello->psk_identities.len + hello->psk_binders.len));
     kt_client_hello_encode(&hs->work->out, hello);
     return kt_offer13_bind(hs);
 }

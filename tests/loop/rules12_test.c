@@ -515,6 +515,32 @@ static void messages_of_tls13_have_no_row(void **user)
     loop_close(&l);
 }
 
+/* The contract is kept: what cannot be changed is closed, cleanly, before the limit. */
+static void a_key_that_cannot_be_changed_ends_the_connection(void **user)
+{
+    struct kt_lifetime life = kt_lifetime_default();
+    const struct loop_setup setup = {.client = only_12, .server = only_12, .lifetime = &life};
+    uint8_t got[16];
+    size_t taken;
+
+    (void)user;
+    life.sending.max_records = 4;
+    life.receiving.max_records = 0;
+    loop_open(&l, &setup);
+    loop_handshake(&l);
+    for (int i = 0; i < 8 && kt_conn_fault(l.client) == NULL; i++) {
+        (void)!kt_conn_send(l.client, (const uint8_t *)"x", 1, &taken);
+        loop_flush(&l, KT_CLIENT);
+        loop_deliver(&l, KT_SERVER);
+        (void)!kt_conn_recv(l.server, got, sizeof got, &taken);
+    }
+    loop_assert_failed(l.client, LIFETIME_NO_MEANS, CLOSE_NOTIFY);
+    loop_run(&l);
+    assert_int_equal(kt_conn_alert_received(l.server), KT_ALERT_CLOSE_NOTIFY);
+    assert_null(kt_conn_fault(l.server));
+    loop_close(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -546,6 +572,7 @@ int main(void)
         cmocka_unit_test(cve_2011_1473_a_wish_for_another_handshake_is_refused),
         cmocka_unit_test(hello_requests_are_passed_over_but_not_without_end),
         cmocka_unit_test(messages_of_tls13_have_no_row),
+        cmocka_unit_test(a_key_that_cannot_be_changed_ends_the_connection),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
