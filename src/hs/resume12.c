@@ -49,7 +49,8 @@ static const struct kt_fault *offer_session(struct kt_hs *hs)
     bool allowed = false;
 
     KT_TRY(client_gate(hs, &allowed));
-    if (!allowed || session->ticket.len == 0 || !kt_rehandshake12_session_fits(hs)) {
+    if (!allowed || session->ticket.len == 0 || session->ticket.len > KT_TICKET_OFFERED_MAX ||
+        !kt_rehandshake12_session_fits(hs)) {
         kt_resume_forget(hs);
         return NULL;
     }
@@ -109,6 +110,12 @@ const struct kt_fault *kt_resume12_take_ticket(struct kt_hs *hs, struct kt_span 
 
 /* server: finding */
 
+/* Handles are of TLS 1.3: a server that has only those has no ring, and neither gives nor takes a ticket here. */
+static bool has_tickets(const struct kt_hs *hs)
+{
+    return hs->config->resumes && !hs->config->resumption.stateful;
+}
+
 /* Disabled means not looked at (field survey, CVE-2014-7189). */
 const struct kt_fault *kt_resume12_open_ticket(struct kt_hs *hs)
 {
@@ -116,7 +123,7 @@ const struct kt_fault *kt_resume12_open_ticket(struct kt_hs *hs)
     const struct kt_fault *fault;
     struct kt_session_data session;
 
-    if (!config->resumes || hs->work->no_resumption || hs->work->hello.session_ticket.len == 0 ||
+    if (!has_tickets(hs) || hs->work->no_resumption || hs->work->hello.session_ticket.len == 0 ||
         !kt_session_unseal(config->crypto, config->resumption.ring, hs->work->hello.session_ticket, &session)) {
         return NULL;
     }
@@ -194,7 +201,7 @@ static bool is_worth_keeping(const struct kt_hs *hs)
 
 static bool gives_ticket(const struct kt_hs *hs)
 {
-    return is_worth_keeping(hs) && hs->config->resumption.tickets > 0 &&
+    return is_worth_keeping(hs) && has_tickets(hs) && hs->config->resumption.tickets > 0 &&
            (hs->work->hello.seen & KT_EXT_BIT(SESSION_TICKET)) != 0 &&
            (!hs->resumed || kt_resume_ticket_seconds(hs) > 0);
 }

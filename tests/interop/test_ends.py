@@ -13,10 +13,10 @@ BYTES = random.Random(13).randbytes(5_000_000)
 
 
 @pytest.mark.parametrize("server, alert", [("openssl", "protocol_version"), ("gnutls", "handshake_failure")])
-def test_a_server_of_tls_1_2_only(cli, peer, server, alert):
+def test_a_server_of_tls_1_2_only_where_more_is_wanted(cli, peer, server, alert):
     there = (peer.openssl_server("-rev", "-tls1_2") if server == "openssl"
              else peer.gnutls_server("--priority", "NORMAL:-VERS-ALL:+VERS-TLS1.2"))
-    client = cli.connect(there.port, data=PING)
+    client = cli.connect(there.port, "--min-version", "TLSv1.3", data=PING)
     failure = command.failure(client.err)
     assert client.code == command.PROTOCOL, client.report()
     assert (failure.reason, failure.alert, failure.direction) == ("ALERT_RECEIVED", alert, "received")
@@ -27,8 +27,8 @@ def test_a_server_of_tls_1_2_only(cli, peer, server, alert):
     ("openssl", ["-tls1_2"]),
     ("gnutls", ["--priority", "NORMAL:-VERS-ALL:+VERS-TLS1.2"]),
 ])
-def test_a_client_of_tls_1_2_only(cli, peer, client, options):
-    server = cli.serve()
+def test_a_client_of_tls_1_2_only_where_more_is_wanted(cli, peer, client, options):
+    server = cli.serve("--min-version", "TLSv1.3")
     assert not peer.ping(client, server.port, *options).ok
     failure = server.wait_failure()
     assert (failure.reason, failure.alert, failure.direction) == (

@@ -75,6 +75,17 @@ static void no_share(struct kt_builder *b)
     assert_null(kt_builder_key_shares(b, 0));
 }
 
+static struct kt_ticket_ring *ring;
+
+static void ring_12(struct kt_builder *b)
+{
+    struct kt_resumption r = kt_resumption_default();
+
+    assert_null(kt_ticket_ring_new(&l.env.env, NULL, &ring));
+    r.ring = ring;
+    assert_null(kt_builder_resumption(b, &r));
+}
+
 static const struct loop_setup usual = {.client = resume, .server = handles, .observer = watch};
 
 static void first(const struct loop_setup *setup)
@@ -295,6 +306,36 @@ static void every_failing_call_fails_cleanly(void **user)
     every_failing_call(false);
 }
 
+static void resume_12(struct kt_builder *b)
+{
+    resume(b);
+    assert_null(kt_builder_versions(b, KT_TLS_1_2, KT_TLS_1_2));
+}
+
+/* TLS 1.2 has no handles: without a ring there are no tickets, and those of others are not looked at. */
+static void in_tls12_there_are_no_handles(void **user)
+{
+    const struct loop_setup setup = {.client = resume_12, .server = handles, .observer = watch};
+
+    (void)user;
+    first(&setup);
+    assert_int_equal(tickets, 0);
+    assert_null(kept);
+}
+
+static void a_ticket_of_tls12_is_not_looked_at_without_a_ring(void **user)
+{
+    const struct loop_setup setup = {.client = resume_12, .server = ring_12, .observer = watch};
+
+    (void)user;
+    first(&setup);
+    assert_int_equal(tickets, 1);
+    new_server(handles);
+    again(&setup, kept, false);
+    kt_ticket_ring_unref(ring);
+    ring = NULL;
+}
+
 #define STATEFUL_TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -302,6 +343,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STATEFUL_TEST(a_ticket_is_a_handle),
         STATEFUL_TEST(a_handle_passes_through_a_retry),
+        STATEFUL_TEST(in_tls12_there_are_no_handles),
+        STATEFUL_TEST(a_ticket_of_tls12_is_not_looked_at_without_a_ring),
         STATEFUL_TEST(a_handle_is_good_once),
         STATEFUL_TEST(an_unknown_handle_is_a_full_handshake),
         STATEFUL_TEST(a_handle_of_another_length_is_a_full_handshake),
