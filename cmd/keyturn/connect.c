@@ -62,6 +62,7 @@ struct session {
     bool out_closed;   /* close_notify was given to the connection, or it takes nothing any more */
     bool in_closed;    /* the peer has closed */
     bool dry;          /* the connection had nothing to read when asked last */
+    bool held;         /* it takes nothing until more was read: a rehandshake is on its way */
     bool whole_writes; /* stdout is a file: a write does not wait for anybody */
     bool failed;
     uint64_t sent, received;
@@ -430,6 +431,7 @@ static void send_up(struct session *s)
         s->up.head += done;
         s->ready -= done;
         s->sent += done;
+        s->held = io == KT_IO_WANT_READ;
         if (io == KT_IO_FAILED) {
             stop_sending(s);
         }
@@ -531,7 +533,7 @@ static void wait_for_work(struct session *s)
 {
     bool wants_input = !s->stdin_ended && queued(&s->up) < CONNECT_BUFFER && s->ready == 0;
     bool wants_data = !s->in_closed && queued(&s->down) == 0;
-    short wire = (short)((wants_data ? POLLIN : 0) | (has_output(s) || s->ready > 0 ? POLLOUT : 0));
+    short wire = (short)((wants_data ? POLLIN : 0) | (has_output(s) || (s->ready > 0 && !s->held) ? POLLOUT : 0));
     struct pollfd work[] = {
         {.fd = wants_input ? STDIN_FILENO : -1, .events = POLLIN},
         {.fd = queued(&s->down) > 0 ? STDOUT_FILENO : -1, .events = POLLOUT},

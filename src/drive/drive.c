@@ -773,8 +773,11 @@ static enum kt_io await_rehandshake(struct kt_drive *d)
 {
     enum kt_io io;
 
+    if (is_nonblocking(d)) {
+        return KT_IO_WANT_READ;
+    }
     if (atomic_load(&d->has_reader) && !pthread_equal(atomic_load(&d->reader), pthread_self())) {
-        return is_nonblocking(d) ? KT_IO_WANT_READ : await_reader(d);
+        return await_reader(d);
     }
     if ((kt_conn_half_status(d->conn, KT_RECEIVING) & (KT_HAS_DATA | KT_IN_CLOSED)) != 0) {
         return KT_IO_WANT_READ;

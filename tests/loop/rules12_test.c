@@ -536,6 +536,8 @@ static void a_key_that_cannot_be_changed_ends_the_connection(void **user)
         loop_flush(&l, KT_CLIENT);
         loop_deliver(&l, KT_SERVER);
         (void)!kt_conn_recv(l.server, got, sizeof got, &taken);
+        loop_flush(&l, KT_SERVER); /* which refuses a further handshake */
+        loop_deliver(&l, KT_CLIENT);
     }
     loop_assert_failed(l.client, LIFETIME_NO_MEANS, CLOSE_NOTIFY);
     loop_run(&l);
