@@ -3,6 +3,7 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 SECONDS ?= 60
+HOURS ?= 1
 JOBS ?= $(shell nproc)
 
 # What make test looks for: memory errors and undefined behaviour, or `make test SANITIZE=thread`.
@@ -17,7 +18,7 @@ C_FILES = git ls-files '*.c' '*.h'
 # and the ones in keyturn.pc are relative to where the files lie.
 SETUP = meson setup --prefix=/
 
-.PHONY: all build run test bench stage install format lint fuzz seeds coverage sanitize clean help
+.PHONY: all build run test bench budgets soak stage install format lint fuzz seeds coverage sanitize clean help
 all: build
 
 build: ## build the library and the command into build/release
@@ -40,6 +41,16 @@ test: ## run all tests under the sanitizers
 bench: stage ## measure against the peers
 	@scripts/setup peers bench
 	bench/run
+
+budgets: ## what a peer can make a server spend, into docs/budgets.md
+	@scripts/setup build test bench
+	@test -f build/budgets/build.ninja || $(SETUP) build/budgets
+	@ninja -C build/budgets tests/budget/budget_keyturn tests/budget/budget_libssl
+	tools/budgets build/budgets --check --write docs/budgets.md
+
+soak: stage ## clients of many kinds for HOURS (1; fractions, too), with faults, key changes and revocations
+	@scripts/setup peers test
+	tests/soak/soak --hours $(HOURS) $(STAGE)/bin/keyturn
 
 stage: build ## fill build/stage with the tree as installed under a prefix
 	@rm -rf $(STAGE)
