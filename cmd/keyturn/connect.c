@@ -159,7 +159,8 @@ static enum kt_exit parse(struct request *request, int argc, char **argv)
         .summary =
             "Connects to a TLS server. stdin is sent, what comes is written to stdout. Lines on stdin that "
             "begin\n"
-            "with the prefix of --commands: u change our key, U both keys, s status, e exporter, b channel "
+            "with the prefix of --commands: u change our key, U both keys, r rehandshake (TLS 1.2), R a full one, "
+            "s status, e exporter, b channel "
             "bindings, q close, ? "
             "help.",
         .own = own_options,
@@ -227,9 +228,10 @@ static void show_status(const struct session *s)
 
     show_epoch(s, KT_SENDING);
     show_epoch(s, KT_RECEIVING);
-    kt_report_line("", "sent=%llu received=%llu%s%s", (unsigned long long)s->sent, (unsigned long long)s->received,
+    kt_report_line("", "sent=%llu received=%llu%s%s%s", (unsigned long long)s->sent, (unsigned long long)s->received,
                    (pending & KT_PENDING_SEND) != 0 ? ", our key is about to change" : "",
-                   (pending & KT_PENDING_ANSWER) != 0 ? ", the peer was asked to change its key" : "");
+                   (pending & KT_PENDING_ANSWER) != 0 ? ", the peer was asked to change its key" : "",
+                   (pending & KT_PENDING_REHANDSHAKE) != 0 ? ", a rehandshake is on its way" : "");
 }
 
 static void show_exporter(const struct session *s)
@@ -279,6 +281,15 @@ static void change_key(const struct session *s, enum kt_rekey what)
     }
 }
 
+static void rehandshake(const struct session *s, enum kt_rehandshake kind)
+{
+    const struct kt_fault *fault = kt_conn_rehandshake(kt_drive_conn(s->drive), kind);
+
+    if (fault != NULL) {
+        kt_report_line("", "no rehandshake: %s", kt_reason_text((enum kt_reason)fault->reason));
+    }
+}
+
 static void run_command(struct session *s, char letter)
 {
     switch (letter) {
@@ -287,6 +298,12 @@ static void run_command(struct session *s, char letter)
         break;
     case 'U':
         change_key(s, KT_REKEY_BOTH);
+        break;
+    case 'r':
+        rehandshake(s, KT_RESUME);
+        break;
+    case 'R':
+        rehandshake(s, KT_FULL);
         break;
     case 's':
         show_status(s);
@@ -302,9 +319,11 @@ static void run_command(struct session *s, char letter)
         s->stdin_ended = true;
         break;
     default:
-        kt_report_line("",
-                       "commands: u change our key, U change both, s status, e exporter, b channel bindings, q close, "
-                       "? this help");
+        kt_report_line(
+            "",
+            "commands: u change our key, U change both, r rehandshake, R full rehandshake, s status, e exporter, "
+            "b channel bindings, q close, "
+            "? this help");
         break;
     }
 }

@@ -71,6 +71,7 @@ struct kt_options {
     const char *policy_name;      /* of the library, or a file; NULL: the default */
     struct kt_user_policy policy; /* from kt_options_open */
     struct kt_lifetime lifetime;  /* from kt_options_open that of the policy, but for what was given */
+    uint64_t peer_rehandshakes;   /* that are let pass; 0: refused */
     unsigned rekey_given;         /* bits: which of its limits */
     size_t padding;
     size_t record_limit; /* 0: not given */

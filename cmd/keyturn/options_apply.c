@@ -135,6 +135,17 @@ static const struct kt_fault *apply_versions(const struct kt_options *o, struct 
                                o->max_version != 0 ? o->max_version : max);
 }
 
+static const struct kt_fault *apply_rehandshake(struct kt_builder *b, const struct kt_options *o)
+{
+    struct kt_rehandshake_policy policy = kt_rehandshake_default();
+
+    if (o->peer_rehandshakes > 0) {
+        policy.peer = KT_REHANDSHAKE_ALLOWED;
+        policy.peer_budget = (uint32_t)o->peer_rehandshakes;
+    }
+    return kt_builder_rehandshake(b, &policy);
+}
+
 /* All but the credentials. *field names the option at fault. */
 static const struct kt_fault *apply(const struct kt_options *o, struct kt_builder *b, const char **field)
 {
@@ -165,6 +176,10 @@ static const struct kt_fault *apply(const struct kt_options *o, struct kt_builde
     if (fault == NULL) {
         *field = "--rekey-*";
         fault = kt_builder_lifetime(b, &o->lifetime);
+    }
+    if (fault == NULL) {
+        *field = "--peer-rehandshake";
+        fault = apply_rehandshake(b, o);
     }
     if (fault == NULL) {
         *field = "--padding";

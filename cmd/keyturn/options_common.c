@@ -62,6 +62,25 @@ static const char *set_alpn(void *target, const char *value)
 
 /* Key lifetimes: one limit for both directions */
 
+enum { PEER_REHANDSHAKES_MAX = 65535 };
+
+static const char *set_peer_rehandshake(void *target, const char *value)
+{
+    struct kt_options *o = target;
+
+    if (strcmp(value, "refuse") == 0) {
+        o->peer_rehandshakes = 0;
+        return NULL;
+    }
+    if (strcmp(value, "allow") == 0) {
+        o->peer_rehandshakes = PEER_REHANDSHAKES_MAX;
+        return NULL;
+    }
+    return kt_options_number(value, PEER_REHANDSHAKES_MAX, &o->peer_rehandshakes) && o->peer_rehandshakes > 0
+               ? NULL
+               : "is not refuse, allow or a number from 1 to 65535";
+}
+
 static const char *set_rekey_records(void *target, const char *value)
 {
     struct kt_lifetime *l = &((struct kt_options *)target)->lifetime;
@@ -307,6 +326,8 @@ const struct kt_option kt_options_common[] = {
     {"rekey-bytes", "N", "... bytes", set_rekey_bytes},
     {"rekey-seconds", "N", "... seconds", set_rekey_seconds},
     {"rekey-gap-ms", "N", "least time between two changes we start; default 1000", set_rekey_gap},
+    {"peer-rehandshake", "refuse|allow|N", "TLS 1.2: the peer may begin none (default), or N, further handshakes",
+     set_peer_rehandshake},
     {"padding", "N", "pad records to a multiple of N bytes", set_padding},
     {"record-limit", "N", "take records of at most N bytes, 64 to 16384, from the peer", set_record_limit},
     {"keylog", "FILE", "DANGER: append the secrets of all connections to FILE", set_keylog},

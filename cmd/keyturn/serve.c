@@ -226,6 +226,21 @@ static void command_update_both(struct server *server, struct kt_text *answer)
     kt_text_add(answer, "connections=%zu\nok\n", rekey(server, KT_REKEY_BOTH));
 }
 
+static void rehandshake(struct server *server, enum kt_rehandshake kind, struct kt_text *answer)
+{
+    kt_text_add(answer, "connections=%zu\nok\n", kt_facts_rehandshake(server->workers, server->worker_count, kind));
+}
+
+static void command_rehandshake(struct server *server, struct kt_text *answer)
+{
+    rehandshake(server, KT_RESUME, answer);
+}
+
+static void command_rehandshake_full(struct server *server, struct kt_text *answer)
+{
+    rehandshake(server, KT_FULL, answer);
+}
+
 /* Whoever is asked for a certificate must be verifiable. */
 static void request_certificate(struct server *server, enum kt_client_auth mode, struct kt_text *answer)
 {
@@ -281,6 +296,8 @@ static const struct {
     {"bindings", command_bindings},
     {"update", command_update},
     {"update-both", command_update_both},
+    {"rehandshake", command_rehandshake},
+    {"rehandshake-full", command_rehandshake_full},
     {"request-certificate", command_request_certificate},
     {"require-certificate", command_require_certificate},
     {"send-tickets", command_send_tickets},

@@ -172,6 +172,17 @@ size_t kt_facts_tickets(struct kt_worker *workers, size_t count, unsigned ticket
     return kt_crew_visit(workers, count, visit_tickets, &tickets, NULL);
 }
 
+static size_t visit_rehandshake(struct kt_link *link, struct kt_text *text, const void *how)
+{
+    (void)text;
+    return kt_link_rehandshake(link, *(const enum kt_rehandshake *)how) ? 1 : 0;
+}
+
+size_t kt_facts_rehandshake(struct kt_worker *workers, size_t count, enum kt_rehandshake kind)
+{
+    return kt_crew_visit(workers, count, visit_rehandshake, &kind, NULL);
+}
+
 size_t kt_facts_rekey(struct kt_worker *workers, size_t count, enum kt_rekey what)
 {
     return kt_crew_visit(workers, count, visit_rekey, &what, NULL);

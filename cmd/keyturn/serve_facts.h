@@ -14,6 +14,8 @@ void kt_facts_epochs(struct kt_worker *workers, size_t count, struct kt_text *ou
 void kt_facts_bindings(struct kt_worker *workers, size_t count, struct kt_text *out);
 /* Returns how many connections will change their keys. */
 size_t kt_facts_rekey(struct kt_worker *workers, size_t count, enum kt_rekey what);
+/* Likewise for connections of TLS 1.2 and below. */
+size_t kt_facts_rehandshake(struct kt_worker *workers, size_t count, enum kt_rehandshake kind);
 
 /* Likewise: how many clients were asked for a certificate; how many get further tickets. */
 size_t kt_facts_request(struct kt_worker *workers, size_t count, enum kt_client_auth mode);

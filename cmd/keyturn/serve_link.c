@@ -340,6 +340,11 @@ bool kt_link_rekey(struct kt_link *link, enum kt_rekey what)
     return link->phase == KT_LINK_OPEN && !kt_link_end_sent(link) && kt_conn_rekey(link->conn, what) == NULL;
 }
 
+bool kt_link_rehandshake(struct kt_link *link, enum kt_rehandshake kind)
+{
+    return link->phase == KT_LINK_OPEN && !kt_link_end_sent(link) && kt_conn_rehandshake(link->conn, kind) == NULL;
+}
+
 bool kt_link_request(struct kt_link *link, enum kt_client_auth mode)
 {
     return link->phase == KT_LINK_OPEN && kt_conn_request_certificate(link->conn, mode) == NULL;

@@ -84,6 +84,7 @@ void kt_link_cut(struct kt_link *link);
 
 /* For the control socket: false when the connection is not one that can change keys. */
 bool kt_link_rekey(struct kt_link *link, enum kt_rekey what);
+bool kt_link_rehandshake(struct kt_link *link, enum kt_rehandshake kind);
 /* Likewise: false when this client cannot be asked for a certificate, or takes no tickets. */
 bool kt_link_request(struct kt_link *link, enum kt_client_auth mode);
 bool kt_link_tickets(struct kt_link *link, unsigned count);

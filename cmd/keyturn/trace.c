@@ -163,6 +163,21 @@ static void json_connected(struct line *line, const struct kt_facts *facts)
     add(line, ",\"limit_sent\":%u,\"limit_received\":%u", facts->record_limit_sending, facts->record_limit_receiving);
 }
 
+static const char *rehandshake_outcome(const struct kt_notice *n)
+{
+    switch (n->u.rehandshake.event) {
+    case KT_REHANDSHAKE_BEGUN:
+        return "begun";
+    case KT_REHANDSHAKE_DONE:
+        return n->u.rehandshake.resumed ? "resumed" : "full";
+    case KT_REHANDSHAKE_DENIED:
+        return "denied";
+    case KT_REHANDSHAKE_REFUSED_BY_PEER:
+        return "refused";
+    }
+    return "?";
+}
+
 /* The members that are the event's own. False for an event that is not drawn: secrets are for the key log. */
 static bool json_event(struct line *line, const struct kt_facts *facts, const struct kt_notice *n)
 {
@@ -198,6 +213,10 @@ static bool json_event(struct line *line, const struct kt_facts *facts, const st
         return true;
     case KT_NOTICE_POST_AUTH:
         add(line, "\"post-auth\",\"direction\":\"%s\",\"certificates\":%zu", direction, n->u.post_auth.chain_len);
+        return true;
+    case KT_NOTICE_REHANDSHAKE:
+        add(line, "\"rehandshake\",\"own\":%s,\"outcome\":\"%s\"", truth(n->direction == KT_SENDING),
+            rehandshake_outcome(n));
         return true;
     case KT_NOTICE_SECRET:
         break;
@@ -283,6 +302,14 @@ static void rung_of_post_auth(struct rung *rung, const struct kt_notice *n)
     (void)snprintf(rung->label, sizeof rung->label, "%s", post_auth_outcome(n));
 }
 
+static void rung_of_rehandshake(struct rung *rung, const struct kt_notice *n)
+{
+    rung->fill = '=';
+    rung->arrow = false;
+    rung->colour = "1;32";
+    (void)snprintf(rung->label, sizeof rung->label, "rehandshake: %s", rehandshake_outcome(n));
+}
+
 /* False for events the ladder leaves out: secrets, and moves of the machine, which the messages show as well.
  */
 static bool rung_of(struct rung *rung, const struct kt_facts *facts, const struct kt_notice *n)
@@ -308,6 +335,9 @@ static bool rung_of(struct rung *rung, const struct kt_facts *facts, const struc
         return true;
     case KT_NOTICE_POST_AUTH:
         rung_of_post_auth(rung, n);
+        return true;
+    case KT_NOTICE_REHANDSHAKE:
+        rung_of_rehandshake(rung, n);
         return true;
     case KT_NOTICE_STATE:
     case KT_NOTICE_SECRET:

@@ -233,6 +233,10 @@ struct kt_rehandshake_policy {
     bool resume;          /* it may be abbreviated, by the session of the connection itself */
     /* The peer's certificate must be that of the handshake before (RFC 7627 section 6.2 tells why). */
     bool same_peer;
+    /* Server: what a rehandshake asks of the client where that is more than kt_builder_client_auth says: NONE leaves it
+     * at that. A client that is not authenticated yet is then not resumed. */
+    enum kt_client_auth client_auth;
+    bool must_succeed; /* the connection fails when the peer refuses ours: REHANDSHAKE_REFUSED */
 };
 
 /* Refused to the peer (a budget of 16, should that be changed alone), own ones allowed, abbreviated where possible,

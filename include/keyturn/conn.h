@@ -11,8 +11,8 @@
  *      receiving half: kt_conn_in*, kt_conn_read*, kt_conn_in_end, kt_conn_rest(KT_RECEIVING), kt_conn_ask,
  * kt_answer_*, kt_conn_request_certificate, kt_conn_send_tickets sending half:   kt_conn_out*, kt_conn_write*,
  * kt_conn_send, kt_conn_close, kt_conn_tick, kt_conn_deadline, kt_conn_rest(KT_SENDING) each half: kt_conn_half_status
- * and kt_conn_epoch of its own direction any thread:     kt_conn_rekey, kt_conn_pending_rekey, kt_conn_fault, and
- * inspect.h where it says so drive.h has a ready-made owner over a file descriptor.
+ * and kt_conn_epoch of its own direction any thread:     kt_conn_rekey, kt_conn_rehandshake, kt_conn_pending_rekey,
+ * kt_conn_fault, and inspect.h where it says so drive.h has a ready-made owner over a file descriptor.
  */
 #ifndef KEYTURN_CONN_H
 #define KEYTURN_CONN_H
@@ -124,10 +124,27 @@ KT_API KT_MUST_USE const struct kt_fault *kt_conn_close(struct kt_conn *conn);
  * owed and done at the next record boundary of the sending half, when output is drained or data is sent.
  * Requests that arrive before it is done are the same request. KT_REKEY_BOTH while an earlier request to the
  * peer is unanswered changes our own key only, now, and asks again when the answer has come (RFC 9846 section
- * 4.7.3). Faults: USAGE_STATE before the handshake is done, and below TLS 1.3; USAGE_AFTER_CLOSE. Any thread.
+ * 4.7.3). Faults: USAGE_STATE before the handshake is done, and below TLS 1.3, where one direction cannot change alone
+ * (kt_conn_rehandshake); USAGE_AFTER_CLOSE. Any thread.
  */
 KT_API KT_MUST_USE const struct kt_fault *kt_conn_rekey(struct kt_conn *conn, enum kt_rekey what);
 KT_API unsigned kt_conn_pending_rekey(const struct kt_conn *conn);
+
+/*
+ * TLS 1.2 and below: asks for a further handshake, with which the keys of both directions change. Like kt_conn_rekey it
+ * never waits and is owed to the sending half: a client's ClientHello or a server's HelloRequest (RFC 5246 section
+ * 7.4.1) goes out before the next record. The peer's data
+ * is delivered meanwhile; ours is held from our hello until the handshake is done, for common peers refuse data between
+ * the flights: KT_TAKES_DATA is not set, and kt_conn_send takes nothing. Its asks (VERIFY, SIGN
+ * and so on) come as those of the first handshake, and nothing is received while one is open. KT_NOTICE_REHANDSHAKE
+ * tells the end. A peer may refuse: the connection goes on with its keys, unless kt_rehandshake_policy.must_succeed;
+ * a server that is not answered within kt_lifetime.answer_seconds takes that for a refusal. One that runs already is
+ * the one asked for. Version, server name, protocol (ALPN) and, by default, the peer's certificate stay what they were.
+ * Faults: USAGE_STATE before the handshake is done and in TLS 1.3; USAGE_AFTER_CLOSE when either side has closed;
+ * USAGE_REHANDSHAKE when the configuration forbids it, or the connection is without secure renegotiation or extended
+ * main secret (kt_conn_facts); USAGE_ARGUMENT. Any thread.
+ */
+KT_API KT_MUST_USE const struct kt_fault *kt_conn_rehandshake(struct kt_conn *conn, enum kt_rehandshake kind);
 
 /*
  * Server: asks the client for a certificate now, in the middle of whatever goes on (RFC 9846 section 4.7.2). The

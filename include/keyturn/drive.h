@@ -93,6 +93,11 @@ enum kt_io {
  * One left open by `answer` keeps nothing from flowing; only a blocking kt_drive_read that would have to wait returns
  * WANT_ANSWER instead.
  *
+ * A rehandshake (kt_conn_rehandshake) is transparent: kt_drive_read goes on with it, and kt_drive_write, whose data is
+ * held between our change of keys and its end, does so itself where no other thread has read, and otherwise waits for
+ * that thread. If data of the peer is in the way, or the descriptor does not block, it returns WANT_READ: read first,
+ * then go on writing. An ask of a rehandshake that `answer` leaves open stops reading: WANT_ANSWER.
+ *
  * A write that fails in the transport leaves the receiving half alone: what the peer said last (an alert that
  * tells why, perhaps) can still be read. No call raises SIGPIPE on a socket.
  *

@@ -24,7 +24,16 @@ enum kt_notice_kind {
     /* May be resumed by a later connection. Received: a client's, to be offered; sent: a server's that has an id, to be
      * kept for KT_ASK_FETCH_SESSION (session.h). */
     KT_NOTICE_SESSION,
-    KT_NOTICE_POST_AUTH /* post-handshake authentication: a request was answered */
+    KT_NOTICE_POST_AUTH,  /* post-handshake authentication: a request was answered */
+    KT_NOTICE_REHANDSHAKE /* TLS 1.2 and below: a further handshake began, ended or was refused */
+};
+
+/* What became of a further handshake. One that fails is the end of the connection. */
+enum kt_rehandshake_event {
+    KT_REHANDSHAKE_BEGUN,           /* ours: ClientHello or HelloRequest goes out */
+    KT_REHANDSHAKE_DONE,            /* both directions have new keys */
+    KT_REHANDSHAKE_DENIED,          /* we refused a wish of the peer: no_renegotiation goes out */
+    KT_REHANDSHAKE_REFUSED_BY_PEER, /* or did not answer HelloRequest in time; the connection goes on with its keys */
 };
 
 /* Something that happened. Valid only during the call of the observer. */
@@ -62,6 +71,10 @@ struct kt_notice {
             const struct kt_span *chain; /* DER, leaf first */
             size_t chain_len;            /* 0: the client has no certificate to show */
         } post_auth;
+        struct {
+            enum kt_rehandshake_event event;
+            bool resumed;           /* DONE: it was abbreviated */
+        } rehandshake;              /* the direction says whose it was: sending: ours */
         struct kt_session *session; /* who wants to keep it takes a reference (session.h) */
     } u;
 };

@@ -41,7 +41,8 @@ struct kt_facts {
     uint32_t handshake_ms; /* from the first byte of output or input to connected */
 };
 
-/* After the handshake any thread; before, the owning one. */
+/* After the handshake any thread; before, the owning one. In TLS 1.2 and below a rehandshake changes them: there the
+ * thread of the receiving half. The same holds for the other functions of this file that say so. */
 KT_API struct kt_facts kt_conn_facts(const struct kt_conn *conn);
 
 /*

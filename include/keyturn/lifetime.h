@@ -84,6 +84,15 @@ enum kt_pending {
     KT_PENDING_SEND = 1,   /* a change of our sending key waits for the next record boundary */
     KT_PENDING_ASK = 2,    /* that change will ask the peer to change its key, too */
     KT_PENDING_ANSWER = 4, /* the peer was asked and has not changed its key yet */
+    /* TLS 1.2 and below, and no other bit there: a rehandshake is wished for, asked for or on its way, begun by either
+     * side; with its end the keys of both directions have changed. */
+    KT_PENDING_REHANDSHAKE = 8,
+};
+
+/* What kt_conn_rehandshake begins. */
+enum kt_rehandshake {
+    KT_RESUME, /* abbreviated, by the session of the connection; a full one where that cannot be */
+    KT_FULL,   /* with certificates and a key exchange */
 };
 
 #ifdef __cplusplus

@@ -412,6 +412,11 @@ static const struct kt_fault *take_rehandshake(struct kt_builder *b, struct kt_c
         kt_builder_blame(b, "rehandshake.peer", 0);
         KT_FAIL(CONFIG_REHANDSHAKE);
     }
+    if (r->client_auth != KT_CLIENT_AUTH_NONE && r->client_auth != KT_CLIENT_AUTH_REQUEST &&
+        r->client_auth != KT_CLIENT_AUTH_REQUIRE) {
+        kt_builder_blame(b, "rehandshake.client_auth", 0);
+        KT_FAIL(CONFIG_REHANDSHAKE);
+    }
     if (r->peer_budget < 1 || r->peer_budget > KT_REHANDSHAKES_MAX) {
         kt_builder_blame(b, "rehandshake.peer_budget", 0);
         KT_FAIL(CONFIG_REHANDSHAKE);

@@ -8,7 +8,16 @@
 /* The handshake whose ask is open, or NULL: the first one, or an exchange after it. */
 static struct kt_hs *asking(const struct kt_conn *conn)
 {
-    if (kt_conn_fault(conn) != NULL || kt_conn_out_is_closed(conn)) {
+    struct kt_hs *again = kt_conn_is_connected(conn) ? kt_conn_rehandshake_asking(conn) : NULL;
+
+    if (kt_conn_fault(conn) != NULL) {
+        return NULL;
+    }
+    /* What the peer says behind it can only be read when it was answered, closed or not. */
+    if (again != NULL) {
+        return again;
+    }
+    if (kt_conn_out_is_closed(conn)) {
         return NULL;
     }
     if (kt_conn_is_connected(conn)) {

@@ -138,7 +138,7 @@ static bool takes_input(const struct kt_conn *conn)
         return false;
     }
     if (kt_conn_is_connected(conn)) {
-        return true;
+        return !kt_conn_rehandshake_waits(conn);
     }
     return kt_state_kind(conn->hs.state) == KT_STATE_IS_READ && !kt_conn_out_is_closed(conn);
 }
@@ -159,7 +159,7 @@ unsigned kt_conn_half_status(const struct kt_conn *conn, enum kt_direction half)
     if (kt_conn_out_is_closed(conn) || conn->close_owed) {
         return status | KT_OUT_CLOSED;
     }
-    if (!failed && kt_conn_is_connected(conn) && kt_tx_takes_data(&conn->tx)) {
+    if (!failed && kt_conn_is_connected(conn) && kt_tx_takes_data(&conn->tx) && !kt_conn_holds_data(conn)) {
         status |= KT_TAKES_DATA;
     }
     return status;

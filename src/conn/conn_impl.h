@@ -52,6 +52,29 @@ KT_MUST_USE const struct kt_fault *kt_conn_pay(struct kt_conn *conn);
 /* Whether paying would put out something. Any thread. */
 bool kt_conn_owes(const struct kt_conn *conn);
 
+/* rekey12.c: the same for key changes of TLS 1.2 and below. */
+KT_MUST_USE const struct kt_fault *kt_conn_pay12(struct kt_conn *conn);
+bool kt_conn_owes12(const struct kt_conn *conn);
+uint64_t kt_conn_change_deadline12(const struct kt_conn *conn);
+/* No data may go out now, though the connection is open: new keys are on their way. */
+bool kt_conn_holds_data(const struct kt_conn *conn);
+bool kt_conn_rehandshake_is_safe(const struct kt_conn *conn);
+
+/* rehandshake.c: the receiving half. */
+KT_MUST_USE const struct kt_fault *kt_conn_rehandshake_take(struct kt_conn *conn, const struct kt_message *message);
+KT_MUST_USE const struct kt_fault *kt_conn_rehandshake_take_ccs(struct kt_conn *conn, bool *taken);
+KT_MUST_USE const struct kt_fault *kt_conn_rehandshake_run(struct kt_conn *conn);
+/* The peer's data may come now: APPLICATION_DATA_EARLY. */
+KT_MUST_USE const struct kt_fault *kt_conn_rehandshake_check_data(const struct kt_conn *conn);
+/* It waits for its owner, and nothing is read meanwhile. */
+bool kt_conn_rehandshake_waits(const struct kt_conn *conn);
+struct kt_hs *kt_conn_rehandshake_asking(const struct kt_conn *conn);
+/* The peer's no_renegotiation: REHANDSHAKE_REFUSED when that may not be. */
+KT_MUST_USE const struct kt_fault *kt_conn_rehandshake_refused(struct kt_conn *conn);
+/* The peer has closed. */
+void kt_conn_rehandshake_cut(struct kt_conn *conn);
+void kt_conn_tell_rehandshake(const struct kt_conn *conn, enum kt_rehandshake_event event, bool own);
+
 /* conn.c: the connection fails, once and for good; the alert is owed. Returns the fault it has failed with. */
 const struct kt_fault *kt_conn_fail(struct kt_conn *conn, const struct kt_fault *fault);
 

@@ -13,6 +13,7 @@ static const struct kt_fault *on_data(struct kt_conn *conn, struct kt_span data)
     if (kt_post_auth_is_answering(&conn->hs)) {
         KT_FAIL(CERTIFICATE_ANSWER_INTERRUPTED);
     }
+    KT_TRY(kt_conn_rehandshake_check_data(conn));
     kt_budget_refill(&conn->hs.post_messages, 1);
     conn->warnings.left = conn->warnings.cap;
     conn->data = data;
@@ -42,12 +43,13 @@ static const struct kt_fault *on_alert(struct kt_conn *conn, uint8_t level, uint
         if (!kt_budget_spend(&conn->warnings)) {
             KT_FAIL(NO_PROGRESS);
         }
-        return NULL;
+        return alert == KT_ALERT_NO_RENEGOTIATION ? kt_conn_rehandshake_refused(conn) : NULL;
     }
     atomic_store(&conn->alert_received, alert);
     if (alert == KT_ALERT_CLOSE_NOTIFY && kt_conn_is_connected(conn)) {
         conn->in_closed = true;
         kt_link_set(&conn->link, KT_LINK_IN_CLOSED);
+        kt_conn_rehandshake_cut(conn);
         return NULL;
     }
     KT_FAIL(ALERT_RECEIVED);
@@ -58,7 +60,11 @@ static const struct kt_fault *on_ccs(struct kt_conn *conn)
 {
     bool taken;
 
-    KT_TRY(kt_machine_take_ccs(&conn->hs, &taken));
+    if (kt_conn_is_connected(conn)) {
+        KT_TRY(kt_conn_rehandshake_take_ccs(conn, &taken));
+    } else {
+        KT_TRY(kt_machine_take_ccs(&conn->hs, &taken));
+    }
     if (taken) {
         return NULL;
     }
@@ -102,6 +108,9 @@ static const struct kt_fault *on_message(struct kt_conn *conn, const struct kt_m
 {
     if (kt_conn_is_connected(conn)) {
         refill_post_messages(conn);
+        if (conn->hs.version < KT_TLS_1_3) {
+            return kt_conn_rehandshake_take(conn, message);
+        }
         KT_TRY(kt_post_auth_take(&conn->hs, message));
         return kt_post_auth_run(&conn->hs);
     }
@@ -138,7 +147,7 @@ static bool is_broken_off(const struct kt_conn *conn)
 static const struct kt_fault *resume(struct kt_conn *conn)
 {
     if (kt_conn_is_connected(conn)) {
-        return kt_post_auth_run(&conn->hs);
+        return conn->hs.version < KT_TLS_1_3 ? kt_conn_rehandshake_run(conn) : kt_post_auth_run(&conn->hs);
     }
     KT_TRY(kt_carrier_tls_pump(&conn->carrier));
     KT_TRY(kt_machine_run(&conn->hs));
@@ -152,7 +161,8 @@ static const struct kt_fault *advance(struct kt_conn *conn)
 
     KT_TRY(resume(conn));
     while (in.event != KT_RX_NEED && conn->data.len == 0 && !conn->in_closed &&
-           (kt_conn_is_connected(conn) || kt_state_kind(conn->hs.state) == KT_STATE_IS_READ)) {
+           (kt_conn_is_connected(conn) ? !kt_conn_rehandshake_waits(conn)
+                                       : kt_state_kind(conn->hs.state) == KT_STATE_IS_READ)) {
         KT_TRY(kt_rx_next(&conn->rx, &in));
         KT_TRY(on_incoming(conn, &in));
     }

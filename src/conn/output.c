@@ -64,6 +64,9 @@ uint8_t *kt_conn_write(struct kt_conn *conn, size_t *len)
     if (fault != NULL || kt_conn_out_is_closed(conn)) {
         return NULL;
     }
+    if (kt_conn_holds_data(conn)) {
+        return NULL;
+    }
     room = kt_tx_lend(&conn->tx, len);
     conn->lent = room != NULL;
     return room;
@@ -94,7 +97,7 @@ const struct kt_fault *kt_conn_send(struct kt_conn *conn, const uint8_t *data, s
     conn->lent = false;
     while (fault == NULL && *taken < len && n > 0) {
         fault = kt_conn_pay(conn);
-        if (fault != NULL || kt_conn_out_is_closed(conn)) {
+        if (fault != NULL || kt_conn_out_is_closed(conn) || kt_conn_holds_data(conn)) {
             break;
         }
         fault = kt_tx_data(&conn->tx, data + *taken, len - *taken, &n);

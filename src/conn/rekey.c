@@ -110,9 +110,6 @@ static const struct kt_fault *pay_rekey(struct kt_conn *conn, unsigned bits)
         KT_FAIL(LIFETIME_NO_ANSWER);
     }
     KT_TRY(decide_change(conn, bits, now, &change));
-    if (change.wanted && conn->hs.version < KT_TLS_1_3) {
-        KT_FAIL(LIFETIME_NO_MEANS);
-    }
     if (change.wanted && kt_tx_can_update(&conn->tx)) {
         return change_keys(conn, bits, &change, now);
     }
@@ -149,7 +146,7 @@ static const struct kt_fault *pay_flights(struct kt_conn *conn, bool *paid)
 {
     *paid = true;
     while (*paid && kt_flights_owed(&conn->flights, &conn->link)) {
-        if (!kt_flight_is_begun(&conn->flights)) {
+        if (!kt_flight_is_begun(&conn->flights) && conn->hs.version >= KT_TLS_1_3) {
             KT_TRY(pay_rekey(conn, owed(conn)));
         }
         KT_TRY(kt_flight_pay(&conn->flights, &conn->link, &conn->tx, paid));
@@ -159,13 +156,20 @@ static const struct kt_fault *pay_flights(struct kt_conn *conn, bool *paid)
 
 static const struct kt_fault *pay_connected(struct kt_conn *conn)
 {
+    bool old = conn->hs.version < KT_TLS_1_3;
     bool paid;
 
+    if (old) {
+        KT_TRY(kt_conn_pay12(conn));
+    }
     KT_TRY(pay_flights(conn, &paid));
     if (!paid) {
         return NULL;
     }
-    return conn->close_owed ? pay_close(conn) : pay_rekey(conn, owed(conn));
+    if (conn->close_owed) {
+        return pay_close(conn);
+    }
+    return old ? NULL : pay_rekey(conn, owed(conn));
 }
 
 static const struct kt_fault *pay(struct kt_conn *conn)
@@ -209,6 +213,9 @@ bool kt_conn_owes(const struct kt_conn *conn)
     if ((bits & KT_LINK_ALERT) != 0 || conn->close_owed || kt_flights_owed(&conn->flights, &conn->link)) {
         return true;
     }
+    if (kt_conn_is_connected(conn) && conn->hs.version < KT_TLS_1_3) {
+        return kt_conn_owes12(conn);
+    }
     return kt_conn_is_connected(conn) && decide_change(conn, bits, kt_conn_now(conn), &change) == NULL &&
            change.wanted && kt_tx_can_update(&conn->tx);
 }
@@ -235,6 +242,9 @@ unsigned kt_conn_pending_rekey(const struct kt_conn *conn)
 
     if ((bits & KT_LINK_OUT_CLOSED) != 0) {
         return pending;
+    }
+    if (kt_conn_is_connected(conn) && conn->hs.version < KT_TLS_1_3) {
+        return (bits & KT_LINK_REHANDSHAKE) != 0 ? KT_PENDING_REHANDSHAKE : KT_PENDING_NONE;
     }
     if ((bits & (KT_LINK_ANSWER | KT_LINK_SEND | KT_LINK_ASK | KT_LINK_ASK_DUE)) != 0) {
         pending |= KT_PENDING_SEND;
@@ -289,7 +299,12 @@ uint64_t kt_conn_deadline(const struct kt_conn *conn)
     if (!kt_conn_is_connected(conn) || (bits & KT_LINK_OUT_CLOSED) != 0 || kt_conn_fault(conn) != NULL || conn->lent) {
         return UINT64_MAX;
     }
-    if (kt_tx_can_update(&conn->tx)) {
+    if (!kt_tx_can_update(&conn->tx)) {
+        return answer_deadline(conn, bits);
+    }
+    if (conn->hs.version < KT_TLS_1_3) {
+        change = kt_conn_change_deadline12(conn);
+    } else {
         change =
             earlier(kt_epoch_deadline(&conn->tx.epoch, &lifetime->sending, lifetime->min_gap_ms, conn->last_change_ms),
                     request_deadline(conn, bits));

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/ct.h"
@@ -39,7 +40,13 @@ struct kt_drive {
     struct failure unsent;   /* the sending half alone */
     atomic_bool peer_closed; /* the reader has seen close_notify */
     pthread_mutex_t sending;
-    bool broken;                /* under `sending`: the transport takes no more bytes */
+    bool broken; /* under `sending`: the transport takes no more bytes */
+
+    /* For a writer whose data is held by a rehandshake: who reads, and word that something was read. */
+    atomic_bool has_reader;
+    _Atomic(pthread_t) reader;
+    atomic_uint waiting;
+    pthread_cond_t moved;
     struct kt_ocsp_job *status; /* of the certificate asked about last; NULL: none was */
     bool asking;                /* and the question whose answer it belongs to is open */
 };
@@ -295,6 +302,10 @@ static enum kt_io fill(struct kt_drive *d)
     uint8_t *room = kt_conn_in(d->conn, &len);
     ssize_t got;
 
+    /* A question of a rehandshake, which is in the way of what comes behind it. */
+    if (room == NULL && kt_conn_ask(d->conn) != NULL) {
+        return KT_IO_WANT_ANSWER;
+    }
     if (room == NULL) {
         /* An engine that wants nothing and says nothing would keep the caller in a loop. */
         const struct kt_fault *fault = kt_conn_fault(d->conn);
@@ -522,6 +533,7 @@ const struct kt_fault *kt_drive_new(struct kt_config *config, int fd, const stru
     }
     fill_verify(&d->options.verify);
     pthread_mutex_init(&d->sending, NULL);
+    pthread_cond_init(&d->moved, NULL);
     *out = d;
     return NULL;
 }
@@ -535,6 +547,7 @@ void kt_drive_free(struct kt_drive *drive)
         }
         kt_ocsp_job_free(drive->status);
         kt_trust_free(drive->options.own_trust);
+        pthread_cond_destroy(&drive->moved);
         pthread_mutex_destroy(&drive->sending);
         free(drive);
     }
@@ -608,7 +621,17 @@ static enum kt_io answer_some(struct kt_drive *d)
     return io == KT_IO_WANT_ANSWER ? KT_IO_DONE : io;
 }
 
-enum kt_io kt_drive_read(struct kt_drive *drive, void *buffer, size_t cap, size_t *got)
+/* A writer may wait for what was just read: the end of a rehandshake. */
+static void tell_writer(struct kt_drive *d)
+{
+    if (atomic_load(&d->waiting) > 0) {
+        pthread_mutex_lock(&d->sending);
+        pthread_cond_broadcast(&d->moved);
+        pthread_mutex_unlock(&d->sending);
+    }
+}
+
+static enum kt_io read_some(struct kt_drive *drive, void *buffer, size_t cap, size_t *got)
 {
     enum kt_io io;
 
@@ -631,7 +654,19 @@ enum kt_io kt_drive_read(struct kt_drive *drive, void *buffer, size_t cap, size_
             return KT_IO_CLOSED;
         }
         io = io == KT_IO_DONE ? fill(drive) : io;
+        tell_writer(drive);
     }
+    return io;
+}
+
+enum kt_io kt_drive_read(struct kt_drive *drive, void *buffer, size_t cap, size_t *got)
+{
+    enum kt_io io;
+
+    atomic_store(&drive->reader, pthread_self());
+    atomic_store(&drive->has_reader, true);
+    io = read_some(drive, buffer, cap, got);
+    tell_writer(drive);
     return io;
 }
 
@@ -658,6 +693,12 @@ enum kt_io kt_drive_flush(struct kt_drive *drive)
     return flush(drive);
 }
 
+/* New keys are on their way: no data until the handshake is done. */
+static bool is_held(const struct kt_drive *d)
+{
+    return (kt_conn_pending_rekey(d->conn) & KT_PENDING_REHANDSHAKE) != 0;
+}
+
 /* With `sending` held: makes room, gives the engine what it takes, and sends that. */
 static const struct kt_fault *send_some(struct kt_drive *d, const uint8_t *data, size_t len, size_t *taken,
                                         enum kt_io *io)
@@ -671,14 +712,16 @@ static const struct kt_fault *send_some(struct kt_drive *d, const uint8_t *data,
         return fault != NULL ? fault : KT_FAULT(USAGE_AFTER_CLOSE);
     }
     KT_TRY(kt_conn_send(d->conn, data, len, taken));
-    if (*taken == 0 && before == KT_IO_DONE) {
+    *io = drain(d);
+    if (*taken == 0 && *io == KT_IO_DONE && is_held(d)) {
+        *io = KT_IO_WANT_READ;
+    } else if (*taken == 0 && before == KT_IO_DONE) {
         KT_FAIL(USAGE_STATE); /* as in fill: nothing to wait for */
     }
-    *io = drain(d);
     return NULL;
 }
 
-/* WANT_WRITE: the engine took nothing, since its output is full. */
+/* WANT_WRITE: the engine took nothing, since its output is full. WANT_READ: since a rehandshake must end first. */
 static enum kt_io push(struct kt_drive *d, const uint8_t *data, size_t len, size_t *taken)
 {
     const struct kt_fault *fault;
@@ -701,6 +744,45 @@ static enum kt_io push(struct kt_drive *d, const uint8_t *data, size_t len, size
     return *taken > 0 && io == KT_IO_WANT_WRITE ? KT_IO_DONE : io;
 }
 
+/* Another thread reads: it tells when it has. The deadlines are looked at meanwhile. */
+static enum kt_io await_reader(struct kt_drive *d)
+{
+    struct timespec until;
+    int patience = patience_ms(d);
+
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += patience < 0 || patience > 1000 ? 1 : 0;
+    until.tv_nsec += patience < 0 || patience > 1000 ? 0 : patience * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    pthread_mutex_lock(&d->sending);
+    atomic_fetch_add(&d->waiting, 1);
+    if (is_held(d) && kt_conn_fault(d->conn) == NULL) {
+        (void)pthread_cond_timedwait(&d->moved, &d->sending, &until);
+    }
+    atomic_fetch_sub(&d->waiting, 1);
+    pthread_mutex_unlock(&d->sending);
+    return kt_conn_fault(d->conn) != NULL ? fail(d, kt_conn_fault(d->conn)) : KT_IO_DONE;
+}
+
+/*
+ * Data is held until the peer has said the rest of a rehandshake. Who alone uses the drive reads it here; data of the
+ * peer that comes before must be taken by the caller, who gets WANT_READ.
+ */
+static enum kt_io await_rehandshake(struct kt_drive *d)
+{
+    enum kt_io io;
+
+    if (atomic_load(&d->has_reader) && !pthread_equal(atomic_load(&d->reader), pthread_self())) {
+        return is_nonblocking(d) ? KT_IO_WANT_READ : await_reader(d);
+    }
+    if ((kt_conn_half_status(d->conn, KT_RECEIVING) & (KT_HAS_DATA | KT_IN_CLOSED)) != 0) {
+        return KT_IO_WANT_READ;
+    }
+    io = fill(d);
+    return io == KT_IO_DONE || io == KT_IO_WANT_ANSWER ? answer(d) : io;
+}
+
 enum kt_io kt_drive_write(struct kt_drive *drive, const void *data, size_t len, size_t *done)
 {
     const uint8_t *bytes = data;
@@ -715,6 +797,8 @@ enum kt_io kt_drive_write(struct kt_drive *drive, const void *data, size_t len, 
         *done += taken;
         if (io == KT_IO_WANT_WRITE) {
             io = wait_ready(drive, POLLOUT);
+        } else if (io == KT_IO_WANT_READ) {
+            io = await_rehandshake(drive);
         }
     }
     if (io == KT_IO_DONE) {

@@ -7,6 +7,15 @@ enum kt_role kt_auth_peer(const struct kt_hs *hs)
     return hs->config->role == KT_CLIENT ? KT_SERVER : KT_CLIENT;
 }
 
+/* A rehandshake may ask for more than the first handshake did. */
+enum kt_client_auth kt_auth_client(const struct kt_hs *hs)
+{
+    enum kt_client_auth usual = hs->config->client_auth;
+    enum kt_client_auth now = hs->config->rehandshake.client_auth;
+
+    return kt_hs_is_again(hs) && now > usual ? now : usual;
+}
+
 size_t kt_auth_chain_bytes(const struct kt_credential *credential)
 {
     size_t bytes = credential->ocsp_response.len + credential->sct_list.len;
@@ -71,7 +80,7 @@ static bool server_is_proven(const struct kt_hs *hs)
 static bool client_is_proven(const struct kt_hs *hs)
 {
     const unsigned certificate = KT_PROOF_SIGNATURE | KT_PROOF_CHAIN;
-    bool must = hs->config->client_auth == KT_CLIENT_AUTH_REQUIRE || hs->work->peer.chain_len > 0;
+    bool must = kt_auth_client(hs) == KT_CLIENT_AUTH_REQUIRE || hs->work->peer.chain_len > 0;
 
     if ((hs->proofs & KT_PROOF_FINISHED) == 0) {
         return false;

@@ -18,5 +18,7 @@ void kt_auth_ask_verify(struct kt_hs *hs);
 void kt_auth_accept_chain(struct kt_hs *hs);
 /* Whether all that connected needs is proven about the peer (R2). */
 bool kt_auth_is_proven(const struct kt_hs *hs);
+/* Server: whether the client of this handshake must, may or need not show a certificate. */
+enum kt_client_auth kt_auth_client(const struct kt_hs *hs);
 
 #endif

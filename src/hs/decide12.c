@@ -21,11 +21,22 @@ const struct kt_fault *kt_decide_hello12(const struct kt_config *config, const s
     if (!hello->point_uncompressed) {
         KT_FAIL(POINT_FORMAT_MISSING);
     }
-    if (hello->renegotiation_info.len > 0) {
-        KT_FAIL(RENEGOTIATION_INFO_WRONG);
-    }
     if (config->ems_required && (hello->seen & KT_EXT_BIT(EXTENDED_MAIN_SECRET)) == 0) {
         KT_FAIL(EXTENDED_SECRET_MISSING);
+    }
+    return NULL;
+}
+
+const struct kt_fault *kt_decide_renegotiation12(const struct kt_client_hello *hello, struct kt_span client_finished)
+{
+    struct kt_span info = hello->renegotiation_info;
+    bool again = client_finished.len > 0;
+
+    if (again && ((hello->seen & KT_EXT_BIT(RENEGOTIATION_INFO)) == 0 || hello->has_renegotiation_scsv)) {
+        KT_FAIL_ALERT(RENEGOTIATION_INFO_MISSING, HANDSHAKE_FAILURE);
+    }
+    if (info.len != client_finished.len || (again && !kt_ct_eq(info.p, client_finished.p, info.len))) {
+        KT_FAIL(RENEGOTIATION_INFO_WRONG);
     }
     return NULL;
 }

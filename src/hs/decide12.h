@@ -7,9 +7,16 @@
 #include "hs/decide.h"
 
 /* What every hello of these versions must hold, whatever is resumed or chosen: COMPRESSION_NOT_NULL,
- * POINT_FORMAT_MISSING, RENEGOTIATION_INFO_WRONG, EXTENDED_SECRET_MISSING. */
+ * POINT_FORMAT_MISSING, EXTENDED_SECRET_MISSING. */
 KT_MUST_USE const struct kt_fault *kt_decide_hello12(const struct kt_config *config,
                                                      const struct kt_client_hello *hello);
+
+/*
+ * Whether the hello is tied to what was before it (RFC 5746 sections 3.6 and 3.7): the client's Finished of the last
+ * handshake, empty for a first one. RENEGOTIATION_INFO_WRONG, RENEGOTIATION_INFO_MISSING.
+ */
+KT_MUST_USE const struct kt_fault *kt_decide_renegotiation12(const struct kt_client_hello *hello,
+                                                             struct kt_span client_finished);
 
 /*
  * The suite, and the group, credential and scheme that go with it, by our order of suites. A credential for the name

@@ -6,21 +6,61 @@
 #include "hs/decide12.h"
 #include "hs/limit13.h"
 #include "hs/offer13.h"
+#include "hs/rehandshake12.h"
 #include "hs/resume.h"
 #include "hs/resume12.h"
 
 /* Bytes of a ClientHello beside key shares, cookie and ALPN: generous, checked by the writer. */
 enum { HELLO_ROOM = 2048 };
 
-static bool offers_13(const struct kt_config *config)
+/* What may be offered: a rehandshake has one version (RFC 5246 section 7.4.1.2). */
+static const uint16_t *offered_versions(const struct kt_hs *hs, size_t *count)
 {
-    return kt_config_speaks(config, KT_TLS_1_3);
+    if (kt_hs_is_again(hs)) {
+        *count = 1;
+        return &hs->main->version;
+    }
+    *count = hs->config->version_count;
+    return hs->config->versions;
+}
+
+static uint16_t highest_version(const struct kt_hs *hs)
+{
+    size_t count;
+
+    return offered_versions(hs, &count)[0];
+}
+
+static bool offers_13(const struct kt_hs *hs)
+{
+    return highest_version(hs) == KT_TLS_1_3;
 }
 
 /* Whether anything below TLS 1.3 is offered. */
-static bool offers_12(const struct kt_config *config)
+static bool offers_12(const struct kt_hs *hs)
 {
-    return config->versions[config->version_count - 1] < KT_TLS_1_3;
+    size_t count;
+    const uint16_t *versions = offered_versions(hs, &count);
+
+    return versions[count - 1] < KT_TLS_1_3;
+}
+
+static bool offers_version(const struct kt_hs *hs, uint16_t version)
+{
+    size_t count;
+    const uint16_t *versions = offered_versions(hs, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        if (versions[i] == version) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool suits_offer(const struct kt_hs *hs, uint16_t suite)
+{
+    return !kt_hs_is_again(hs) || kt_suite_is_for(suite, hs->main->version);
 }
 
 /* A list of ids in wire form in the arena, with an optional GREASE value in front; no bytes when memory is spent. */
@@ -42,11 +82,14 @@ static struct kt_id_list wire_list(struct kt_hs *hs, uint16_t grease, const uint
 static struct kt_id_list suite_list(struct kt_hs *hs)
 {
     uint16_t ids[KT_LIST_MAX];
+    size_t count = 0;
 
     for (size_t i = 0; i < hs->config->suite_count; i++) {
-        ids[i] = hs->config->suites[i]->id;
+        if (suits_offer(hs, hs->config->suites[i]->id)) {
+            ids[count++] = hs->config->suites[i]->id;
+        }
     }
-    return wire_list(hs, hs->work->grease[0], ids, hs->config->suite_count);
+    return wire_list(hs, hs->work->grease[0], ids, count);
 }
 
 static struct kt_id_list group_list(struct kt_hs *hs)
@@ -188,7 +231,8 @@ static bool offers_cbc(const struct kt_config *config)
     return false;
 }
 
-/* What has a meaning in TLS 1.2 and below only; a first handshake is tied to nothing (RFC 5746 section 3.4). */
+/* What has a meaning in TLS 1.2 and below only; a first handshake is tied to nothing, a further one to the one before
+ * (RFC 5746 sections 3.4 and 3.5). */
 static const struct kt_fault *offer_12(struct kt_hs *hs)
 {
     struct kt_client_hello *hello = &hs->work->hello;
@@ -197,6 +241,7 @@ static const struct kt_fault *offer_12(struct kt_hs *hs)
     /* Whether a certificate will be asked for is not known yet. */
     hs->work->v12->notes = hs->config->credential_count > 0 || kt_config_asks(hs->config, KT_ASK_CHOOSE_CREDENTIAL);
     hello->seen |= KT_EXT_BIT(EC_POINT_FORMATS) | KT_EXT_BIT(EXTENDED_MAIN_SECRET) | KT_EXT_BIT(RENEGOTIATION_INFO);
+    hello->renegotiation_info = kt_rehandshake12_binding(hs, KT_CLIENT, hs->work->v12->binding);
     hello->seen |= offers_cbc(hs->config) ? KT_EXT_BIT(ENCRYPT_THEN_MAC) : 0;
     return kt_resume12_offer(hs);
 }
@@ -222,13 +267,15 @@ static const struct kt_fault *offer_lists(struct kt_hs *hs)
 {
     const struct kt_config *config = hs->config;
     struct kt_client_hello *hello = &hs->work->hello;
+    size_t version_count;
+    const uint16_t *versions = offered_versions(hs, &version_count);
 
     hello->suites = suite_list(hs);
     hello->groups = group_list(hs);
-    hello->versions = wire_list(hs, hs->work->grease[2], config->versions, config->version_count);
+    hello->versions = wire_list(hs, hs->work->grease[2], versions, version_count);
     hello->seen |= KT_EXT_BIT(SUPPORTED_GROUPS);
-    hello->seen |= offers_13(config) ? KT_EXT_BIT(KEY_SHARE) | KT_EXT_BIT(SUPPORTED_VERSIONS) : 0;
-    if (config->versions[0] >= KT_TLS_1_2) {
+    hello->seen |= offers_13(hs) ? KT_EXT_BIT(KEY_SHARE) | KT_EXT_BIT(SUPPORTED_VERSIONS) : 0;
+    if (versions[0] >= KT_TLS_1_2) {
         KT_TRY(offer_schemes(hs));
     }
     if (hs->server_name.len > 0 && !is_address(kt_name_span(&hs->server_name))) {
@@ -239,10 +286,12 @@ static const struct kt_fault *offer_lists(struct kt_hs *hs)
         hello->alpn = config->alpn;
         hello->seen |= KT_EXT_BIT(ALPN);
     }
-    hello->seen |= config->post_handshake_auth ? KT_EXT_BIT(POST_HANDSHAKE_AUTH) : 0;
+    hello->seen |= config->post_handshake_auth && !kt_hs_is_again(hs) ? KT_EXT_BIT(POST_HANDSHAKE_AUTH) : 0;
     hello->seen |= config->staple ? KT_EXT_BIT(STATUS_REQUEST) : 0;
     hello->seen |= config->sct ? KT_EXT_BIT(SCT) : 0;
-    kt_resume_request_tickets(config, hello);
+    if (!kt_hs_is_again(hs)) {
+        kt_resume_request_tickets(config, hello);
+    }
     kt_limit13_offer(config, hello);
     if (hello->suites.wire.p == NULL || hello->groups.wire.p == NULL || hello->versions.wire.p == NULL) {
         KT_FAIL(MEMORY_SPENT);
@@ -254,7 +303,9 @@ static const struct kt_fault *write_hello(struct kt_hs *hs)
 {
     const struct kt_client_hello *hello = &hs->work->hello;
 
-    KT_TRY(kt_offer13_write(hs));
+    if (offers_13(hs)) {
+        KT_TRY(kt_offer13_write(hs));
+    }
     KT_TRY(kt_hs_writer(hs, HELLO_ROOM + hello->key_shares.len + hello->cookie.len + hello->alpn.len +
                                 hello->session_ticket.len + hello->psk_identities.len + hello->psk_binders.len));
     kt_client_hello_encode(&hs->work->out, hello);
@@ -270,7 +321,7 @@ static const struct kt_fault *choose_session_id(struct kt_hs *hs)
     struct kt_client_hello *hello = &hs->work->hello;
     uint8_t *id;
 
-    if (hello->session_id.len > 0 || (!offers_13(hs->config) && hello->session_ticket.len == 0)) {
+    if (hello->session_id.len > 0 || (!offers_13(hs) && hello->session_ticket.len == 0)) {
         return NULL;
     }
     id = kt_arena_take(&hs->arena, 32);
@@ -286,7 +337,7 @@ static const struct kt_fault *c_send_client_hello(struct kt_hs *hs, const struct
     static const uint8_t null_compression[] = {0};
     struct kt_hs_work *work = hs->work;
     struct kt_client_hello *hello = &work->hello;
-    uint16_t highest = hs->config->versions[0];
+    uint16_t highest = highest_version(hs);
 
     (void)message;
     KT_TRY(kt_hs_random(hs, work->random, sizeof work->random));
@@ -297,11 +348,11 @@ static const struct kt_fault *c_send_client_hello(struct kt_hs *hs, const struct
     hello->compression = kt_span_of(null_compression, sizeof null_compression);
     hello->has_extensions = true;
     KT_TRY(offer_lists(hs));
-    if (offers_12(hs->config)) {
+    if (offers_12(hs)) {
         KT_TRY(offer_12(hs));
     }
     KT_TRY(choose_session_id(hs));
-    if (offers_13(hs->config)) {
+    if (offers_13(hs)) {
         KT_TRY(offer_shares(hs, hs->config->share_groups, hs->config->key_shares, work->grease[1]));
     }
     *next = KT_STATE_C_WAIT_SH;
@@ -327,7 +378,7 @@ static bool ends_with(struct kt_span random, const uint8_t *sentinel)
 /* A server that knows more than it chose says so, in what nobody on the way can change (section 4.2.3). */
 static const struct kt_fault *check_downgrade(const struct kt_hs *hs, const struct kt_server_hello *hello)
 {
-    uint16_t highest = hs->config->versions[0];
+    uint16_t highest = highest_version(hs);
     bool to_11 = ends_with(hello->random, kt_downgrade_11);
 
     if ((highest == KT_TLS_1_3 && (to_11 || ends_with(hello->random, kt_downgrade_12))) ||
@@ -354,7 +405,9 @@ static const struct kt_fault *take_hello12(struct kt_hs *hs, const struct kt_mes
     }
     hs->version = hello->legacy_version;
     kt_copy(hs->work->v12->server_random, hello->random.p, hello->random.len);
-    hs->carrier.ops->speak(hs->carrier.self, hs->version);
+    if (!kt_hs_is_again(hs)) {
+        hs->carrier.ops->speak(hs->carrier.self, hs->version);
+    }
     KT_TRY(kt_work12_fix(hs, suite));
     KT_TRY(kt_server_hello12_extensions(hello, hs->work->hello.seen));
     return kt_hs_hash(hs, message->whole);
@@ -362,8 +415,11 @@ static const struct kt_fault *take_hello12(struct kt_hs *hs, const struct kt_mes
 
 static const struct kt_fault *check_version12(const struct kt_hs *hs, const struct kt_server_hello *hello)
 {
+    if (kt_hs_is_again(hs) && hello->legacy_version != hs->main->version) {
+        KT_FAIL(REHANDSHAKE_CHANGED);
+    }
     KT_TRY(check_downgrade(hs, hello));
-    if (hello->legacy_version > KT_TLS_1_2 || !kt_config_speaks(hs->config, hello->legacy_version)) {
+    if (hello->legacy_version > KT_TLS_1_2 || !offers_version(hs, hello->legacy_version)) {
         KT_FAIL(VERSION_NOT_SUPPORTED);
     }
     if (hs->retried) {
@@ -377,7 +433,7 @@ static const struct kt_fault *check_hello(struct kt_hs *hs, const struct kt_serv
 {
     const struct kt_client_hello *ours = &hs->work->hello;
 
-    if (hello->version != KT_TLS_1_3 || hello->legacy_version != KT_TLS_1_2 || !offers_13(hs->config)) {
+    if (hello->version != KT_TLS_1_3 || hello->legacy_version != KT_TLS_1_2 || !offers_13(hs)) {
         KT_FAIL(VERSION_NOT_OFFERED);
     }
     if (!kt_span_same(hello->session_id, ours->session_id)) {

@@ -2,6 +2,7 @@
  * The server before the version is known (RFC 9846 section 4.2.2).
  */
 #include "hs/decide.h"
+#include "hs/rehandshake12.h"
 
 /* The hello is kept whole: the asks show it, and a second one is compared with it. */
 static const struct kt_fault *keep_hello(struct kt_hs *hs, struct kt_span whole)
@@ -30,7 +31,7 @@ static const struct kt_fault *s_on_client_hello(struct kt_hs *hs, const struct k
 {
     KT_TRY(keep_hello(hs, message->whole));
     *next = KT_STATE_S_NEGOTIATE;
-    if (kt_config_asks(hs->config, KT_ASK_CHOOSE_CONFIG)) {
+    if (kt_config_asks(hs->config, KT_ASK_CHOOSE_CONFIG) && !kt_hs_is_again(hs)) {
         ask_config(hs);
         *next = KT_STATE_S_ASK_CONFIG;
     }
@@ -49,6 +50,10 @@ static const struct kt_fault *s_on_config(struct kt_hs *hs, const struct kt_mess
 static const struct kt_fault *s_negotiate(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
 {
     (void)message;
+    if (kt_hs_is_again(hs)) {
+        *next = KT_STATE_S12_NEGOTIATE;
+        return kt_rehandshake12_check_hello(hs);
+    }
     KT_TRY(kt_decide_version(hs->config, &hs->work->hello, &hs->version));
     *next = hs->version == KT_TLS_1_3 ? KT_STATE_S13_NEGOTIATE : KT_STATE_S12_NEGOTIATE;
     return NULL;

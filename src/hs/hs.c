@@ -1,6 +1,7 @@
 #include "hs/hs.h"
 
 #include "hs/post_auth13.h"
+#include "hs/rehandshake12.h"
 #include "hs/work12.h"
 
 const struct kt_fault *kt_hs_begin(struct kt_hs *hs)
@@ -13,6 +14,7 @@ const struct kt_fault *kt_hs_begin(struct kt_hs *hs)
     }
     kt_transcript_init(&hs->work->transcript);
     hs->post_messages = kt_budget_of(hs->config->lifetime.peer_budget);
+    hs->rehandshakes_left = hs->config->rehandshake.peer_budget;
     hs->state = hs->config->role == KT_CLIENT ? KT_STATE_C_START : KT_STATE_S_START;
     return NULL;
 }
@@ -39,6 +41,7 @@ void kt_hs_abandon(struct kt_hs *hs)
 {
     kt_hs_end(hs);
     kt_post_auth_free(hs);
+    kt_rehandshake12_drop(hs);
 }
 
 void kt_hs_free(struct kt_hs *hs)
@@ -49,6 +52,8 @@ void kt_hs_free(struct kt_hs *hs)
     kt_secret_wipe(&hs->exporter_secret);
     kt_secret_wipe(&hs->resumption_secret);
     kt_wipe(&hs->kept12, sizeof hs->kept12);
+    kt_session_unref(hs->latest);
+    hs->latest = NULL;
 }
 
 const struct kt_fault *kt_hs_writer(struct kt_hs *hs, size_t cap)

@@ -117,6 +117,7 @@ struct kt_hs_work {
     struct kt_ask ask; /* kind NONE: nothing is asked */
     bool answered;
     bool answer_resume;
+    bool no_resumption; /* server, rehandshake: a full one is wanted */
     bool answer_kept;
     struct kt_credential *answer_credential; /* holds a reference */
     struct kt_psk *answer_psk;               /* likewise */
@@ -126,6 +127,8 @@ struct kt_hs_work {
     uint8_t signed_content[64 + 34 + KT_HASH_MAX];
 };
 
+struct kt_rehandshake12;
+
 struct kt_hs {
     struct kt_watch watch;
     struct kt_carrier carrier;
@@ -134,8 +137,11 @@ struct kt_hs {
     _Atomic(uint8_t) proofs;        /* may grow after the handshake, while others read it */
     bool leaves;                    /* it runs after the handshake: what it sends is left to the sending half */
     struct kt_flight *flight;       /* being made; the carrier's */
+    bool keeps;                     /* and it is not left at its end, but by who began the handshake */
     struct kt_hs *main;             /* of an exchange after the handshake: the connection's; else NULL */
     struct kt_post_auth *post_auth; /* NULL: not negotiated, or the connection has failed */
+    /* A further handshake of TLS 1.2 or below: rehandshake12.h. Made by either half, then the receiving half's. */
+    _Atomic(struct kt_rehandshake12 *) rehandshake;
     struct kt_arena arena;
     struct kt_hs_work *work;        /* NULL when no handshake runs */
     struct kt_budget post_messages; /* key updates and tickets the peer may still send */
@@ -158,6 +164,9 @@ struct kt_hs {
     struct kt_name alpn;
     struct kt_secret exporter_secret; /* the main secret of TLS 1.2 and below */
     struct kt_kept12 kept12;
+    struct kt_session *latest;  /* client of TLS 1.2 and below: what a rehandshake may resume; a reference, or NULL */
+    uint32_t rehandshakes_left; /* that the peer may still begin */
+    uint8_t birth;              /* enum kt_birth of the keys that this handshake makes */
     uint8_t end_point[KT_HASH_MAX]; /* of the server's certificate, for the channel binding */
     uint8_t end_point_len;          /* 0: there is none */
 
@@ -177,6 +186,12 @@ void kt_hs_end(struct kt_hs *hs);
 void kt_hs_abandon(struct kt_hs *hs);
 /* abandon, and wipes what lives with the connection. */
 void kt_hs_free(struct kt_hs *hs);
+
+/* A further handshake on a connection of TLS 1.2 or below: what it continues is in hs->main. */
+static inline bool kt_hs_is_again(const struct kt_hs *hs)
+{
+    return hs->main != NULL && hs->main->version < KT_TLS_1_3;
+}
 
 static inline bool kt_hs_is_connected(const struct kt_hs *hs)
 {

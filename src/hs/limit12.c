@@ -1,14 +1,22 @@
 #include "hs/limit12.h"
 
+#include "hs/work12.h"
+
 static size_t at_most_full(size_t len)
 {
     return len < KT_PLAINTEXT_MAX ? len : KT_PLAINTEXT_MAX;
 }
 
+/* In a rehandshake the limits change with the keys. */
 static const struct kt_fault *limit(struct kt_hs *hs, size_t sending, size_t receiving)
 {
     const struct kt_carrier *carrier = &hs->carrier;
 
+    if (kt_hs_is_again(hs)) {
+        hs->work->v12->limit[KT_SENDING] = at_most_full(sending);
+        hs->work->v12->limit[KT_RECEIVING] = at_most_full(receiving);
+        return NULL;
+    }
     KT_TRY(carrier->ops->limit(carrier->self, KT_SENDING, at_most_full(sending)));
     return carrier->ops->limit(carrier->self, KT_RECEIVING, at_most_full(receiving));
 }

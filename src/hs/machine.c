@@ -183,7 +183,7 @@ static const struct kt_fault *send_later(struct kt_hs *hs, const struct kt_row *
     const struct kt_carrier *carrier = &hs->carrier;
 
     KT_TRY(carrier->ops->flight_add(carrier->self, &hs->flight, whole));
-    if ((row->flags & KT_ROW_FLIGHT_ENDS) != 0) {
+    if ((row->flags & KT_ROW_FLIGHT_ENDS) != 0 && !hs->keeps) {
         kt_hs_leave_flight(hs);
     }
     return NULL;

@@ -4,22 +4,29 @@
 #include "hs/hs.h"
 #include "wire/messages12.h"
 
-/* A client may pass over it (RFC 5246 section 7.4.1.1), but not without end. */
-static const struct kt_fault *p12_on_hello_request(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
+/* A peer that does not stop asking is a flood, whatever its wishes meet (field survey, CVE-2011-1473). */
+static const struct kt_fault *take_wish(struct kt_hs *hs)
 {
-    KT_TRY(kt_empty12_decode(message->body));
     if (!kt_budget_spend(&hs->post_messages)) {
-        KT_FAIL(NO_PROGRESS);
+        KT_FAIL(REHANDSHAKE_FLOOD);
     }
-    *next = hs->state;
     return NULL;
 }
 
+/* The wish is granted, refused or passed over by who owns both halves: it is no business of the state. */
+static const struct kt_fault *p12_on_hello_request(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
+{
+    KT_TRY(kt_empty12_decode(message->body));
+    *next = hs->state;
+    return take_wish(hs);
+}
+
+/* Only one that is refused comes here; the other begins a handshake of its own (rehandshake12.h). */
 static const struct kt_fault *p12_on_client_hello(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
 {
     (void)message;
     *next = hs->state;
-    KT_FAIL(REHANDSHAKE_REFUSED);
+    return take_wish(hs);
 }
 
 static const struct kt_row rows[] = {

@@ -601,15 +601,21 @@ const struct kt_fault *kt_resume_leave_tickets(struct kt_hs *hs, unsigned count)
     return NULL;
 }
 
+void kt_resume_tell(const struct kt_hs *hs, enum kt_direction direction, struct kt_session *session)
+{
+    struct kt_notice notice = {.kind = KT_NOTICE_SESSION, .direction = direction};
+
+    notice.u.session = session;
+    kt_notify(&hs->watch, &notice);
+}
+
 const struct kt_fault *kt_resume_publish(const struct kt_hs *hs, enum kt_direction direction,
                                          const struct kt_session_data *data)
 {
-    struct kt_notice notice = {.kind = KT_NOTICE_SESSION, .direction = direction};
     struct kt_session *session = NULL;
 
     KT_TRY(kt_session_new(&hs->config->env, data, &session));
-    notice.u.session = session;
-    kt_notify(&hs->watch, &notice);
+    kt_resume_tell(hs, direction, session);
     kt_session_unref(session);
     return NULL;
 }

@@ -54,6 +54,8 @@ KT_MUST_USE const struct kt_fault *kt_resume_describe(const struct kt_hs *hs, st
 KT_MUST_USE const struct kt_fault *kt_resume_begin_lineage(struct kt_hs *hs);
 /* Seconds that a session issued now may live: `wanted`, what the protocol allows, what the lineage has left. */
 uint32_t kt_resume_capped_seconds(const struct kt_hs *hs, uint32_t wanted);
+/* Tells the observer of a session. */
+void kt_resume_tell(const struct kt_hs *hs, enum kt_direction direction, struct kt_session *session);
 /* Makes a session of it and tells the observer. */
 KT_MUST_USE const struct kt_fault *kt_resume_publish(const struct kt_hs *hs, enum kt_direction direction,
                                                      const struct kt_session_data *data);

@@ -3,7 +3,9 @@
  */
 #include "hs/resume12.h"
 
+#include "hs/auth.h"
 #include "hs/decide12.h"
+#include "hs/rehandshake12.h"
 #include "hs/resume.h"
 #include "session/ticket_ring.h"
 
@@ -47,7 +49,8 @@ static const struct kt_fault *offer_session(struct kt_hs *hs)
     bool allowed = false;
 
     KT_TRY(client_gate(hs, &allowed));
-    if (!allowed || session->ticket.len == 0 || session->ticket.len > KT_TICKET_OFFERED_MAX) {
+    if (!allowed || session->ticket.len == 0 || session->ticket.len > KT_TICKET_OFFERED_MAX ||
+        !kt_rehandshake12_session_fits(hs)) {
         kt_resume_forget(hs);
         return NULL;
     }
@@ -120,7 +123,7 @@ const struct kt_fault *kt_resume12_open_ticket(struct kt_hs *hs)
     const struct kt_fault *fault;
     struct kt_session_data session;
 
-    if (!has_tickets(hs) || hs->work->hello.session_ticket.len == 0 ||
+    if (!has_tickets(hs) || hs->work->no_resumption || hs->work->hello.session_ticket.len == 0 ||
         !kt_session_unseal(config->crypto, config->resumption.ring, hs->work->hello.session_ticket, &session)) {
         return NULL;
     }
@@ -134,7 +137,8 @@ bool kt_resume12_ask_session(struct kt_hs *hs)
     struct kt_ask ask = {.kind = KT_ASK_FETCH_SESSION};
     struct kt_span id = hs->work->hello.session_id;
 
-    if (!hs->config->resumes || !hs->config->resumption.session_ids || id.len != KT_SESSION_ID_LEN) {
+    if (!hs->config->resumes || hs->work->no_resumption || !hs->config->resumption.session_ids ||
+        id.len != KT_SESSION_ID_LEN) {
         return false;
     }
     ask.u.fetch.id = id;
@@ -163,7 +167,7 @@ const struct kt_fault *kt_resume12_gate(struct kt_hs *hs)
         .alpn = kt_name_span(&hs->alpn),
         .policy = policy,
         .generation = config->resumption.generation,
-        .must_be_authenticated = config->client_auth == KT_CLIENT_AUTH_REQUIRE,
+        .must_be_authenticated = kt_auth_client(hs) == KT_CLIENT_AUTH_REQUIRE,
         .unbound = config->unbound_resumption,
         .now = kt_resume_now(hs),
     };
@@ -173,7 +177,7 @@ const struct kt_fault *kt_resume12_gate(struct kt_hs *hs)
     }
     facts.suite = resumed_suite(hs, hs->work->session->data.suite);
     KT_TRY(kt_resume_policy(hs, policy));
-    if (!gate_passes(hs, &hs->work->session->data, &facts)) {
+    if (!gate_passes(hs, &hs->work->session->data, &facts) || !kt_rehandshake12_session_fits(hs)) {
         kt_resume_forget(hs);
         return NULL;
     }
@@ -263,7 +267,7 @@ static const struct kt_fault *tell_own(struct kt_hs *hs)
     const struct kt_fault *fault;
     struct kt_session_data data;
 
-    if (work->session_id_len == 0) {
+    if (work->session_id_len == 0 || !kt_watched(&hs->watch)) {
         return NULL;
     }
     fault = describe(hs, kt_resume_ticket_seconds(hs), &data);
@@ -287,6 +291,28 @@ static struct kt_span identity(const struct kt_hs *hs)
     return work->hello.session_id;
 }
 
+/* What a rehandshake may resume: at rest nobody but the connection needs it. */
+static bool keeps_latest(const struct kt_hs *hs)
+{
+    const struct kt_rehandshake_policy *policy = &hs->config->rehandshake;
+
+    return policy->resume && (policy->own || policy->peer == KT_REHANDSHAKE_ALLOWED);
+}
+
+static const struct kt_fault *publish(struct kt_hs *hs, const struct kt_session_data *data)
+{
+    struct kt_session *session = NULL;
+
+    KT_TRY(kt_session_new(&hs->config->env, data, &session));
+    if (keeps_latest(hs)) {
+        kt_session_unref(hs->latest);
+        hs->latest = kt_session_ref(session);
+    }
+    kt_resume_tell(hs, KT_RECEIVING, session);
+    kt_session_unref(session);
+    return NULL;
+}
+
 static const struct kt_fault *tell_received(struct kt_hs *hs)
 {
     const struct kt_work12 *work = hs->work->v12;
@@ -295,14 +321,17 @@ static const struct kt_fault *tell_received(struct kt_hs *hs)
     const struct kt_fault *fault;
     struct kt_session_data data;
 
-    if (identity(hs).len == 0 || seconds == 0) {
+    if (hs->resumed && keeps_latest(hs)) {
+        hs->latest = kt_session_ref(hs->work->session);
+    }
+    if (identity(hs).len == 0 || seconds == 0 || (!kt_watched(&hs->watch) && !keeps_latest(hs))) {
         return NULL;
     }
     fault = describe(hs, seconds, &data);
     if (fault == NULL) {
         data.by_id = work->ticket.len == 0;
         data.ticket = identity(hs);
-        fault = kt_resume_publish(hs, KT_RECEIVING, &data);
+        fault = publish(hs, &data);
     }
     kt_wipe(&data, sizeof data);
     return fault;
@@ -310,7 +339,7 @@ static const struct kt_fault *tell_received(struct kt_hs *hs)
 
 const struct kt_fault *kt_resume12_end(struct kt_hs *hs)
 {
-    if (!is_worth_keeping(hs) || !kt_watched(&hs->watch)) {
+    if (!is_worth_keeping(hs)) {
         return NULL;
     }
     return hs->config->role == KT_SERVER ? tell_own(hs) : tell_received(hs);

@@ -6,13 +6,18 @@
 #include "hs/decide12.h"
 #include "hs/exchange12.h"
 #include "hs/limit12.h"
+#include "hs/rehandshake12.h"
 #include "hs/resume.h"
 #include "hs/resume12.h"
 
 /* A server that does not know RFC 5746 may take our handshake for the continuation of an attacker's connection. */
 static const struct kt_fault *check_renegotiation(struct kt_hs *hs, const struct kt_server_hello *hello)
 {
-    if (hello->renegotiation_info.len > 0) {
+    uint8_t room[24];
+    struct kt_span wanted = kt_rehandshake12_binding(hs, KT_SERVER, room);
+    struct kt_span info = hello->renegotiation_info;
+
+    if (info.len != wanted.len || (wanted.len > 0 && !kt_ct_eq(info.p, wanted.p, wanted.len))) {
         KT_FAIL(RENEGOTIATION_INFO_WRONG);
     }
     hs->kept12.secure = (hello->seen & KT_EXT_BIT(RENEGOTIATION_INFO)) != 0;
@@ -61,6 +66,7 @@ static const struct kt_fault *c12_negotiate(struct kt_hs *hs, const struct kt_me
     KT_TRY(check_extended_secret(hs, hello));
     KT_TRY(take_encrypt_then_mac(hs, hello));
     KT_TRY(take_alpn(hs, hello));
+    KT_TRY(kt_rehandshake12_check_agreed(hs));
     KT_TRY(kt_limit12_take(hs, hello));
     KT_TRY(kt_resume12_judge(hs));
     hs->work->peer.sct_list = hello->sct_list;
@@ -79,7 +85,7 @@ static const struct kt_fault *take_certificate(struct kt_hs *hs, const struct kt
     if (hs->work->peer.chain_len == 0) {
         KT_FAIL(CERTIFICATE_NONE);
     }
-    return NULL;
+    return kt_rehandshake12_check_certificate(hs);
 }
 
 /* A server that acknowledged status_request may still have nothing to send (RFC 6066 section 8). */

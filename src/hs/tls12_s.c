@@ -6,24 +6,48 @@
 #include "hs/decide12.h"
 #include "hs/exchange12.h"
 #include "hs/limit12.h"
+#include "hs/rehandshake12.h"
 #include "hs/resume.h"
 #include "hs/resume12.h"
+
+/* A rehandshake that does not speak of protocols keeps the one there is: some clients name them only once. */
+static const struct kt_fault *negotiate_alpn(struct kt_hs *hs)
+{
+    const struct kt_client_hello *hello = &hs->work->hello;
+    struct kt_choice *choice = &hs->work->choice;
+
+    if (kt_hs_is_again(hs) && (hello->seen & KT_EXT_BIT(ALPN)) == 0) {
+        return NULL;
+    }
+    KT_TRY(kt_decide_alpn(hs->config, hello, &choice->alpn));
+    return kt_hs_keep_name(&hs->alpn, choice->alpn);
+}
+
+/* RFC 5746 sections 3.6 and 3.7. */
+static const struct kt_fault *negotiate_renegotiation(struct kt_hs *hs)
+{
+    const struct kt_client_hello *hello = &hs->work->hello;
+
+    hs->kept12.secure = (hello->seen & KT_EXT_BIT(RENEGOTIATION_INFO)) != 0 || hello->has_renegotiation_scsv;
+    return kt_decide_renegotiation12(hello, kt_rehandshake12_binding(hs, KT_CLIENT, hs->work->v12->binding));
+}
 
 /* What holds whatever is resumed or chosen. The transcript begins when the suite is known. */
 static const struct kt_fault *s12_negotiate(struct kt_hs *hs, const struct kt_message *message, uint8_t *next)
 {
     const struct kt_client_hello *hello = &hs->work->hello;
-    struct kt_choice *choice = &hs->work->choice;
 
     (void)message;
     KT_TRY(kt_work12_begin(hs));
-    hs->work->v12->notes = hs->config->client_auth != KT_CLIENT_AUTH_NONE;
+    hs->work->v12->notes = kt_auth_client(hs) != KT_CLIENT_AUTH_NONE;
     KT_TRY(kt_decide_hello12(hs->config, hello));
-    KT_TRY(kt_decide_alpn(hs->config, hello, &choice->alpn));
-    KT_TRY(kt_hs_keep_name(&hs->alpn, choice->alpn));
+    KT_TRY(negotiate_renegotiation(hs));
+    KT_TRY(negotiate_alpn(hs));
     hs->kept12.extended_secret = (hello->seen & KT_EXT_BIT(EXTENDED_MAIN_SECRET)) != 0;
-    hs->kept12.secure = (hello->seen & KT_EXT_BIT(RENEGOTIATION_INFO)) != 0 || hello->has_renegotiation_scsv;
-    hs->carrier.ops->speak(hs->carrier.self, hs->version);
+    KT_TRY(kt_rehandshake12_check_agreed(hs));
+    if (!kt_hs_is_again(hs)) {
+        hs->carrier.ops->speak(hs->carrier.self, hs->version);
+    }
     KT_TRY(kt_resume12_open_ticket(hs));
     *next = KT_STATE_S12_RESUME;
     if (hello->session_ticket.len == 0 && kt_resume12_ask_session(hs)) {
@@ -110,6 +134,9 @@ static const struct kt_fault *make_random(struct kt_hs *hs)
     uint16_t highest = hs->config->versions[0];
 
     KT_TRY(kt_hs_random(hs, random, sizeof hs->work->v12->server_random));
+    if (kt_hs_is_again(hs)) {
+        return NULL; /* no version was chosen */
+    }
     if (highest == KT_TLS_1_3 && hs->version == KT_TLS_1_2) {
         kt_copy(random + at, kt_downgrade_12, sizeof kt_downgrade_12);
     } else if (highest >= KT_TLS_1_2 && hs->version < KT_TLS_1_2) {
@@ -147,7 +174,7 @@ static const struct kt_fault *add_extensions(struct kt_hs *hs, struct kt_server_
     struct kt_work12 *work = hs->work->v12;
     uint32_t asked = hs->work->hello.seen;
 
-    if (hs->alpn.len > 0) {
+    if (hs->alpn.len > 0 && (asked & KT_EXT_BIT(ALPN)) != 0) {
         out->alpn = kt_name_span(&hs->alpn);
         out->seen |= KT_EXT_BIT(ALPN);
     }
@@ -155,6 +182,7 @@ static const struct kt_fault *add_extensions(struct kt_hs *hs, struct kt_server_
     out->seen |= work->encrypt_then_mac ? KT_EXT_BIT(ENCRYPT_THEN_MAC) : 0;
     out->seen |= hs->kept12.extended_secret ? KT_EXT_BIT(EXTENDED_MAIN_SECRET) : 0;
     out->seen |= hs->kept12.secure ? KT_EXT_BIT(RENEGOTIATION_INFO) : 0;
+    out->renegotiation_info = kt_rehandshake12_binding(hs, KT_SERVER, work->binding);
     out->seen |= work->facts->kx == KT_KX_ECDHE ? asked & KT_EXT_BIT(EC_POINT_FORMATS) : 0;
     if (!hs->resumed) {
         add_certificate_extensions(hs, out);
@@ -202,7 +230,7 @@ static const struct kt_fault *s12_send_status(struct kt_hs *hs, const struct kt_
 
 static uint8_t behind_key_exchange(const struct kt_hs *hs)
 {
-    return hs->config->client_auth == KT_CLIENT_AUTH_NONE ? KT_STATE_S12_SEND_DONE : KT_STATE_S12_SEND_CR;
+    return kt_auth_client(hs) == KT_CLIENT_AUTH_NONE ? KT_STATE_S12_SEND_DONE : KT_STATE_S12_SEND_CR;
 }
 
 /* With static RSA the certificate says it all. */
@@ -255,11 +283,12 @@ static const struct kt_fault *s12_on_certificate(struct kt_hs *hs, const struct 
 {
     *next = KT_STATE_S12_WAIT_CKE;
     KT_TRY(kt_auth12_take_certificate(hs, message->body));
+    KT_TRY(kt_rehandshake12_check_certificate(hs));
     if (hs->work->peer.chain_len > 0) {
         return NULL;
     }
     /* No alert of its own before TLS 1.3 (RFC 5246 section 7.4.6). */
-    if (hs->config->client_auth == KT_CLIENT_AUTH_REQUIRE) {
+    if (kt_auth_client(hs) == KT_CLIENT_AUTH_REQUIRE) {
         KT_FAIL_ALERT(CERTIFICATE_REQUIRED, HANDSHAKE_FAILURE);
     }
     kt_work12_stop_notes(hs);

@@ -133,7 +133,24 @@ void kt_work12_resume_secret(struct kt_hs *hs)
 static const struct kt_fault *change(struct kt_hs *hs, enum kt_direction direction, struct kt_keys12 *keys)
 {
     const struct kt_carrier *carrier = &hs->carrier;
-    const struct kt_fault *fault = carrier->ops->change(carrier->self, direction, hs->suite, keys, KT_BIRTH_INITIAL);
+    const struct kt_fault *fault =
+        carrier->ops->change(carrier->self, direction, hs->suite, keys, (enum kt_birth)hs->birth);
+
+    kt_wipe(keys, sizeof *keys);
+    return fault;
+}
+
+/* The output is the sending half's: keys and limit change when the flight goes out. */
+static const struct kt_fault *change_later(struct kt_hs *hs, struct kt_keys12 *keys)
+{
+    const struct kt_carrier *carrier = &hs->carrier;
+    const struct kt_flight_change part = {
+        .suite = hs->suite,
+        .keys = keys,
+        .birth = (enum kt_birth)hs->birth,
+        .content_max = hs->work->v12->limit[KT_SENDING],
+    };
+    const struct kt_fault *fault = carrier->ops->flight_add_change(carrier->self, &hs->flight, &part);
 
     kt_wipe(keys, sizeof *keys);
     return fault;
@@ -142,15 +159,20 @@ static const struct kt_fault *change(struct kt_hs *hs, enum kt_direction directi
 const struct kt_fault *kt_work12_change_sending(struct kt_hs *hs)
 {
     struct kt_work12 *work = hs->work->v12;
+    struct kt_keys12 *keys = hs->config->role == KT_CLIENT ? &work->client_keys : &work->server_keys;
 
-    return change(hs, KT_SENDING, hs->config->role == KT_CLIENT ? &work->client_keys : &work->server_keys);
+    return hs->leaves ? change_later(hs, keys) : change(hs, KT_SENDING, keys);
 }
 
 const struct kt_fault *kt_work12_change_receiving(struct kt_hs *hs)
 {
     struct kt_work12 *work = hs->work->v12;
 
-    return change(hs, KT_RECEIVING, hs->config->role == KT_CLIENT ? &work->server_keys : &work->client_keys);
+    KT_TRY(change(hs, KT_RECEIVING, hs->config->role == KT_CLIENT ? &work->server_keys : &work->client_keys));
+    if (work->limit[KT_RECEIVING] != 0) {
+        return hs->carrier.ops->limit(hs->carrier.self, KT_RECEIVING, work->limit[KT_RECEIVING]);
+    }
+    return NULL;
 }
 
 static uint8_t *finished_of(struct kt_hs *hs, enum kt_role role)

@@ -31,7 +31,9 @@ struct kt_work12 {
     struct kt_span peer_share;        /* client: the server's */
 
     struct kt_keys12 client_keys, server_keys;
+    uint8_t binding[24]; /* server: what our renegotiation_info says */
     bool encrypt_then_mac;
+    size_t limit[2]; /* rehandshake, by direction: of records, when the keys change; 0: as they were */
 
     /* CertificateVerify signs the messages themselves, by a hash of its own choice. */
     bool notes; /* it may come to one */

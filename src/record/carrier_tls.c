@@ -151,6 +151,14 @@ static const struct kt_fault *carrier_flight_add_finished(void *carrier, struct 
     return kt_flight_add_finished(flight, self->rx->watch.env, transcript_hash);
 }
 
+static const struct kt_fault *carrier_flight_add_change(void *carrier, struct kt_flight **flight,
+                                                        const struct kt_flight_change *change)
+{
+    const struct kt_carrier_tls *self = carrier;
+
+    return kt_flight_add_change(flight, self->rx->watch.env, change);
+}
+
 static void carrier_flight_leave(void *carrier, struct kt_flight *flight)
 {
     const struct kt_carrier_tls *self = carrier;
@@ -200,6 +208,7 @@ struct kt_carrier kt_carrier_tls(struct kt_carrier_tls *self, struct kt_rx *rx, 
         .skip_early_data = carrier_skip_early_data,
         .flight_add = carrier_flight_add,
         .flight_add_finished = carrier_flight_add_finished,
+        .flight_add_change = carrier_flight_add_change,
         .flight_leave = carrier_flight_leave,
         .flight_drop = carrier_flight_drop,
         .flights_owed = carrier_flights_owed,

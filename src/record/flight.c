@@ -4,10 +4,19 @@
 #include "keys/schedule13.h"
 #include "wire/messages.h"
 
-/* A part is one message; what else a flight may hold (a change of keys) would be a further kind. */
+/* A part is one message, or a change of keys between two. */
 enum part_kind {
     PART_MESSAGE,
     PART_FINISHED, /* room for the message; where its value will stand there is the transcript hash */
+    PART_CHANGE,   /* struct change */
+};
+
+/* Keys by value: they are wiped with the part. */
+struct change {
+    const struct kt_suite *suite;
+    struct kt_keys12 keys;
+    enum kt_birth birth;
+    size_t content_max;
 };
 
 struct part {
@@ -83,6 +92,17 @@ const struct kt_fault *kt_flight_add_finished(struct kt_flight **flight, const s
 
     KT_TRY(add_part(flight, env, PART_FINISHED, KT_MESSAGE_HEADER + transcript_hash.len, &part));
     kt_copy(part->bytes + KT_MESSAGE_HEADER, transcript_hash.p, transcript_hash.len);
+    return NULL;
+}
+
+const struct kt_fault *kt_flight_add_change(struct kt_flight **flight, const struct kt_env *env,
+                                            const struct kt_flight_change *change)
+{
+    const struct change kept = {change->suite, *change->keys, change->birth, change->content_max};
+    struct part *part;
+
+    KT_TRY(add_part(flight, env, PART_CHANGE, sizeof kept, &part));
+    kt_copy(part->bytes, &kept, sizeof kept);
     return NULL;
 }
 
@@ -206,19 +226,45 @@ static const struct kt_fault *begin_part(struct kt_tx *tx, struct part *part)
     return NULL;
 }
 
+static const struct kt_fault *pay_message(struct kt_flight *flight, struct kt_tx *tx, size_t *taken)
+{
+    struct part *part = flight->first;
+
+    if (flight->at == 0) {
+        KT_TRY(begin_part(tx, part));
+    }
+    KT_TRY(kt_tx_handshake(tx, kt_span_of(part->bytes + flight->at, part->len - flight->at), taken));
+    flight->at += *taken;
+    return NULL;
+}
+
+/* In one piece, where an alert still fits behind it. */
+static const struct kt_fault *pay_change(struct kt_flight *flight, struct kt_tx *tx, size_t *taken)
+{
+    const struct kt_fault *fault;
+    struct change change;
+
+    *taken = kt_tx_can_update(tx) ? flight->first->len : 0;
+    if (*taken == 0) {
+        return NULL;
+    }
+    kt_copy(&change, flight->first->bytes, sizeof change);
+    fault = kt_tx_change(tx, change.suite, &change.keys, change.birth, flight->env->monotonic_ms(flight->env->user));
+    if (fault == NULL && change.content_max != 0) {
+        fault = kt_tx_limit(tx, change.content_max);
+    }
+    kt_wipe(&change, sizeof change);
+    flight->at += *taken;
+    return fault;
+}
+
 static const struct kt_fault *pay_parts(struct kt_flight *flight, struct kt_tx *tx)
 {
     size_t taken = 1;
 
     while (flight->first != NULL && taken > 0) {
-        struct part *part = flight->first;
-
-        if (flight->at == 0) {
-            KT_TRY(begin_part(tx, part));
-        }
-        KT_TRY(kt_tx_handshake(tx, kt_span_of(part->bytes + flight->at, part->len - flight->at), &taken));
-        flight->at += taken;
-        if (flight->at == part->len) {
+        KT_TRY(flight->first->kind == PART_CHANGE ? pay_change(flight, tx, &taken) : pay_message(flight, tx, &taken));
+        if (flight->at == flight->first->len) {
             drop_first_part(flight);
         }
     }

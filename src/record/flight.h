@@ -11,6 +11,7 @@
 
 #include "record/link.h"
 #include "record/tx.h"
+#include "seam/carrier.h"
 
 /* ---- the receiving half ---- */
 
@@ -20,6 +21,10 @@ KT_MUST_USE const struct kt_fault *kt_flight_add(struct kt_flight **flight, cons
 /* Adds a Finished over this transcript hash, under the traffic secret that the flight goes out with. */
 KT_MUST_USE const struct kt_fault *kt_flight_add_finished(struct kt_flight **flight, const struct kt_env *env,
                                                           struct kt_span transcript_hash);
+/* TLS 1.2 and below: adds change_cipher_spec, behind which these keys are used. `content_max` is what the peer takes in
+ * a record from there on, 0 for no change. */
+KT_MUST_USE const struct kt_fault *kt_flight_add_change(struct kt_flight **flight, const struct kt_env *env,
+                                                        const struct kt_flight_change *change);
 /* Leaves the flight to the sending half: it is the maker's no more. Accepts NULL. */
 void kt_flight_leave(struct kt_flight *flight, struct kt_link *link);
 /* Accepts NULL. */

@@ -29,6 +29,17 @@ enum {
     KT_LINK_WHY = 7 << KT_LINK_WHY_AT,
     KT_LINK_SENT = 1 << 11, /* data, or a request, was sent since the peer's last message after the handshake */
     KT_LINK_ALERT_AT = 16,  /* eight bits */
+
+    /* Rehandshakes of TLS 1.2 and below (docs/adr/0017). KT_LINK_ASKED means here that one was begun by us. */
+    KT_LINK_RUNS = 1 << 12,    /* one is on its way: its ClientHello was made, or received */
+    KT_LINK_FULL = 1 << 13,    /* the next one is not to be abbreviated */
+    KT_LINK_HELD = 1 << 14,    /* no data of ours until it is done */
+    KT_LINK_REFUSE = 1 << 15,  /* the warning no_renegotiation is owed */
+    KT_LINK_REFUSED = 1 << 24, /* the peer refused: the key-lifetime contract does not try again */
+    KT_LINK_OWN = 1 << 25,     /* the last one was begun by us */
+
+    /* What a rehandshake leaves behind at its end. */
+    KT_LINK_REHANDSHAKE = KT_LINK_RUNS | KT_LINK_FULL | KT_LINK_HELD | KT_LINK_ASK | KT_LINK_ASK_DUE | KT_LINK_ASKED,
 };
 
 struct kt_flight;
@@ -78,6 +89,20 @@ static inline void kt_link_swap(struct kt_link *link, unsigned clear, unsigned s
     }
 }
 
+/* Sets `set` if all of `when` are set and none of `unless` is; whether it did. */
+static inline bool kt_link_set_if(struct kt_link *link, unsigned when, unsigned unless, unsigned set)
+{
+    unsigned bits = kt_link_bits(link);
+
+    while ((bits & when) == when && (bits & unless) == 0) {
+        if (atomic_compare_exchange_weak_explicit(&link->bits, &bits, bits | set, memory_order_acq_rel,
+                                                  memory_order_acquire)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Owes an alert; the first one counts. */
 static inline void kt_link_owe_alert(struct kt_link *link, uint8_t alert)
 {
@@ -90,12 +115,12 @@ static inline void kt_link_owe_alert(struct kt_link *link, uint8_t alert)
     }
 }
 
-/* Owes a request to the peer for this reason, unless one is due or outstanding. */
+/* Owes a request to the peer for this reason, unless one is due or outstanding, or a rehandshake runs. */
 static inline void kt_link_owe_request(struct kt_link *link, enum kt_birth why)
 {
     unsigned bits = kt_link_bits(link);
 
-    while ((bits & (KT_LINK_ASK_DUE | KT_LINK_ASKED | KT_LINK_IN_CLOSED)) == 0 &&
+    while ((bits & (KT_LINK_ASK_DUE | KT_LINK_ASKED | KT_LINK_IN_CLOSED | KT_LINK_RUNS)) == 0 &&
            !atomic_compare_exchange_weak_explicit(
                &link->bits, &bits, (bits & ~(unsigned)KT_LINK_WHY) | KT_LINK_ASK_DUE | (unsigned)why << KT_LINK_WHY_AT,
                memory_order_acq_rel, memory_order_acquire)) {

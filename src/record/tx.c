@@ -3,6 +3,7 @@
 #include "base/span.h"
 #include "keys/schedule13.h"
 #include "wire/messages.h"
+#include "wire/messages12.h"
 
 enum {
     OVERHEAD13 = KT_RECORD_HEADER + 1 + KT_TAG_LEN, /* of a protected record without padding */
@@ -16,10 +17,10 @@ enum {
 
 /*
  * What the reserve is for: an update, and behind it user_canceled and close_notify or one fatal alert. Of TLS 1.2 and
- * below the two alerts, or change_cipher_spec and one.
+ * below the two alerts, or one and before it change_cipher_spec or a HelloRequest.
  */
 _Static_assert((OVERHEAD13 + KEY_UPDATE_LEN) + 2 * (OVERHEAD13 + ALERT_LEN) <= KT_TX_RESERVE, "the reserve");
-_Static_assert(2 * (OVERHEAD_MAX + ALERT_LEN) <= KT_TX_RESERVE, "the reserve of CBC");
+_Static_assert(2 * (OVERHEAD_MAX + KT_MESSAGE_HEADER) <= KT_TX_RESERVE, "the reserve of CBC");
 _Static_assert(2 * (SPLIT_MAX + OVERHEAD_MAX + KT_PLAINTEXT_MAX) + KT_TX_RESERVE <= KT_TX_BUFFER,
                "two full records fit");
 
@@ -455,7 +456,25 @@ const struct kt_fault *kt_tx_change(struct kt_tx *tx, const struct kt_suite *sui
 
 bool kt_tx_can_update(const struct kt_tx *tx)
 {
+    if (kt_protection_is12(&tx->protection)) {
+        return fits(tx, 2 * (OVERHEAD_MAX + KT_MESSAGE_HEADER));
+    }
     return fits(tx, (OVERHEAD13 + KEY_UPDATE_LEN) + (OVERHEAD13 + ALERT_LEN));
+}
+
+const struct kt_fault *kt_tx_hello_request(struct kt_tx *tx)
+{
+    uint8_t message[KT_MESSAGE_HEADER];
+    struct kt_writer w = kt_writer_over(message, sizeof message);
+
+    kt_hello_request_encode(&w);
+    if (KT_NEVER(!kt_writer_finish(&w))) {
+        KT_FAIL(BUFFER_TOO_SMALL);
+    }
+    KT_TRY(begin_control(tx, sizeof message));
+    KT_TRY(emit(tx, KT_CONTENT_HANDSHAKE, message, sizeof message));
+    kt_tx_tell_message(tx, kt_writer_span(&w));
+    return NULL;
 }
 
 static const struct kt_fault *send_key_update(struct kt_tx *tx, bool request)

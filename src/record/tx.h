@@ -76,7 +76,10 @@ KT_MUST_USE const struct kt_fault *kt_tx_lent_done(struct kt_tx *tx, size_t n);
 /* A record of its own; uses the reserve. BUFFER_TOO_SMALL when even that is spent. */
 KT_MUST_USE const struct kt_fault *kt_tx_alert(struct kt_tx *tx, uint8_t level, uint8_t description);
 KT_MUST_USE const struct kt_fault *kt_tx_ccs(struct kt_tx *tx);
-/* Whether a KeyUpdate fits (with the reserve, an alert will still fit behind it). */
+/* TLS 1.2 and below: a HelloRequest, or BUFFER_TOO_SMALL as above; ask kt_tx_can_update first. */
+KT_MUST_USE const struct kt_fault *kt_tx_hello_request(struct kt_tx *tx);
+/* Whether a KeyUpdate fits, or in TLS 1.2 and below what changes keys there (with the reserve, an alert will still fit
+ * behind it). */
 bool kt_tx_can_update(const struct kt_tx *tx);
 
 /* As in rx.h; finish the open record first. */

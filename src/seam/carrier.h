@@ -19,6 +19,14 @@ struct kt_message {
 /* A flight in the making, of a handshake that runs after the first one: record/flight.h. */
 struct kt_flight;
 
+/* A change of the sending keys inside a flight: kt_flight_add_change. */
+struct kt_flight_change {
+    const struct kt_suite *suite;
+    const struct kt_keys12 *keys;
+    enum kt_birth birth;
+    size_t content_max;
+};
+
 struct kt_carrier_ops {
     /* Queues a whole message; `message` must stay alive until busy() is false. */
     KT_MUST_USE const struct kt_fault *(*send)(void *self, struct kt_span message);
@@ -71,6 +79,9 @@ struct kt_carrier_ops {
     /* The same with a Finished over this transcript hash, under the sending key of the moment it goes out. */
     KT_MUST_USE const struct kt_fault *(*flight_add_finished)(void *self, struct kt_flight **flight,
                                                               struct kt_span transcript_hash);
+    /* The same with a change_cipher_spec of TLS 1.2 and below, and the keys behind it, which are copied. */
+    KT_MUST_USE const struct kt_fault *(*flight_add_change)(void *self, struct kt_flight **flight,
+                                                            const struct kt_flight_change *change);
     void (*flight_leave)(void *self, struct kt_flight *flight); /* accepts NULL */
     void (*flight_drop)(void *self, struct kt_flight *flight);  /* likewise; it is not left */
     /* How many flights were left and are not wholly in the output. */

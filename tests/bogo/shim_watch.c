@@ -79,6 +79,7 @@ void shim_watch(void *user, const struct kt_conn *conn, const struct kt_notice *
         keep_session(shim, notice);
         break;
     case KT_NOTICE_POST_AUTH:
+    case KT_NOTICE_REHANDSHAKE:
     case KT_NOTICE_STATE:
     case KT_NOTICE_EPOCH:
         break;

@@ -146,6 +146,7 @@ static void watch(void *user, const struct kt_conn *conn, const struct kt_notice
     case KT_NOTICE_ALERT:
     case KT_NOTICE_SESSION:
     case KT_NOTICE_POST_AUTH:
+    case KT_NOTICE_REHANDSHAKE:
         break;
     }
 }

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,6 +20,8 @@
 enum { BYTES = 8 << 20, BLOCK = 4000 };
 
 static struct loop l;
+static bool old; /* TLS 1.2: keys change by rehandshakes */
+static uint64_t bytes = BYTES;
 
 struct side {
     struct kt_conn *conn;
@@ -31,6 +34,8 @@ struct side {
     atomic_bool asked_twice;
     atomic_uint updates;
     atomic_uint proven; /* answers to requests after the handshake */
+    atomic_uint rehandshakes;
+    atomic_bool has_all;
 };
 
 static struct side sides[2];
@@ -42,6 +47,9 @@ static void watch(void *user, const struct kt_conn *conn, const struct kt_notice
     (void)user;
     if (notice->kind == KT_NOTICE_EPOCH && notice->direction == KT_RECEIVING) {
         atomic_store(&side->asked, false);
+    }
+    if (notice->kind == KT_NOTICE_REHANDSHAKE && notice->u.rehandshake.event == KT_REHANDSHAKE_DONE) {
+        atomic_fetch_add(&side->rehandshakes, 1);
     }
     if (notice->kind == KT_NOTICE_POST_AUTH) {
         atomic_fetch_add(&side->proven, 1);
@@ -83,22 +91,34 @@ static void *writer(void *user)
     uint64_t sent = 0;
     bool good = true;
 
-    for (unsigned turn = 0; good && sent < BYTES; turn++) {
-        size_t want = BYTES - sent < BLOCK ? (size_t)(BYTES - sent) : BLOCK;
+    for (unsigned turn = 0; good && sent < bytes; turn++) {
+        size_t want = bytes - sent < BLOCK ? (size_t)(bytes - sent) : BLOCK;
         size_t taken = 0;
 
         for (size_t i = 0; i < want; i++) {
             block[i] = letter(side->salt, sent + i);
         }
-        if (turn % 2 == 0) {
+        if (old && turn % 8 == 0) {
+            good = kt_conn_rehandshake(side->conn, turn % 3 == 0 ? KT_FULL : KT_RESUME) == NULL;
+        } else if (!old && turn % 2 == 0) {
             good = kt_conn_rekey(side->conn, turn % 4 == 0 ? KT_REKEY_BOTH : KT_REKEY_SEND) == NULL;
         }
         good = good && kt_conn_send(side->conn, block, want, &taken) == NULL && write_all(side);
         sent += taken;
+        if (taken == 0) {
+            sched_yield(); /* held: the reader goes on with the handshake */
+        }
         (void)kt_conn_half_status(side->conn, KT_SENDING);
         (void)kt_conn_deadline(side->conn);
         (void)kt_conn_epoch(side->conn, KT_SENDING);
-        (void)kt_conn_facts(side->conn);
+        if (!old) {
+            (void)kt_conn_facts(side->conn);
+        }
+    }
+    /* Who closes in the middle of a rehandshake ends the peer's data, too. */
+    while (old && good && !atomic_load(&side->has_all) && kt_conn_fault(side->conn) == NULL) {
+        good = write_all(side);
+        sched_yield();
     }
     good = good && kt_conn_tick(side->conn) == NULL && kt_conn_close(side->conn) == NULL && write_all(side);
     if (!good) {
@@ -121,6 +141,7 @@ static bool check_data(struct side *side)
             }
         }
         side->received += len;
+        atomic_store(&side->has_all, side->received == bytes);
         if (kt_conn_read_done(side->conn, len) != NULL) {
             return false;
         }
@@ -133,7 +154,7 @@ static bool authenticate(struct side *side, unsigned turn)
 {
     const struct kt_fault *fault = NULL;
 
-    if (side->conn == l.server && turn % 20 == 0 &&
+    if (!old && side->conn == l.server && turn % 20 == 0 &&
         (kt_conn_half_status(side->conn, KT_RECEIVING) & KT_IN_CLOSED) == 0) {
         fault = kt_conn_request_certificate(side->conn, KT_CLIENT_AUTH_REQUIRE);
     }
@@ -158,7 +179,7 @@ static void *reader(void *user)
             break;
         }
         good = kt_conn_in_done(side->conn, (size_t)n) == NULL && check_data(side);
-        if (turn % 50 == 0) {
+        if (turn % 50 == 0 && !old) {
             (void)!kt_conn_rekey(side->conn, KT_REKEY_BOTH); /* may come after the close of our own writer */
         }
         good = good && authenticate(side, turn);
@@ -221,10 +242,43 @@ static void both_halves_of_both_sides_run_at_once(void **user)
     loop_close(&l);
 }
 
+static void rehandshakes(struct kt_builder *b)
+{
+    struct kt_rehandshake_policy policy = kt_rehandshake_default();
+
+    policy.peer = KT_REHANDSHAKE_ALLOWED;
+    policy.peer_budget = 65535;
+    assert_null(kt_builder_versions(b, KT_TLS_1_2, KT_TLS_1_2));
+    assert_null(kt_builder_rehandshake(b, &policy));
+}
+
+/* Both writers begin, both readers finish. */
+static void rehandshakes_run_through_both_halves(void **user)
+{
+    (void)user;
+    old = true;
+    bytes = BYTES / 4;
+    life = (struct kt_lifetime){
+        .sending = {.max_records = 90}, .receiving = {.max_records = 110}, .answer_seconds = 60, .peer_budget = 1000};
+    loop_open(
+        &l, &(struct loop_setup){.client = rehandshakes, .server = rehandshakes, .lifetime = &life, .observer = watch});
+    loop_handshake(&l);
+    run_threads();
+    for (int i = 0; i < 2; i++) {
+        assert_null(kt_conn_fault(sides[i].conn));
+        assert_null(sides[i].fault);
+        assert_int_equal(sides[i].received, bytes);
+        assert_true(sides[i].closed);
+        assert_true(atomic_load(&sides[i].rehandshakes) > 20);
+    }
+    loop_close(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_halves_of_both_sides_run_at_once),
+        cmocka_unit_test(rehandshakes_run_through_both_halves),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

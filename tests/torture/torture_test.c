@@ -19,6 +19,7 @@ static struct loop l;
 struct scenario {
     struct loop_setup setup;
     unsigned rekeys;
+    unsigned rehandshakes;
     unsigned requests; /* for a certificate, and tickets after each */
     bool closes;
     struct kt_store *store;     /* of the server: without it no session id is known */
@@ -84,6 +85,11 @@ static bool play(const struct scenario *s)
     for (unsigned i = 0; good && i < s->rekeys; i++) {
         good = kt_conn_rekey(loop_conn(&l, i % 2 == 0 ? KT_CLIENT : KT_SERVER),
                              i % 3 == 0 ? KT_REKEY_BOTH : KT_REKEY_SEND) == NULL;
+        loop_run(&l);
+    }
+    for (unsigned i = 0; good && alive() && i < s->rehandshakes; i++) {
+        good =
+            kt_conn_rehandshake(loop_conn(&l, i % 2 == 0 ? KT_CLIENT : KT_SERVER), i < 2 ? KT_FULL : KT_RESUME) == NULL;
         loop_run(&l);
     }
     for (unsigned i = 0; good && alive() && i < s->requests; i++) {
@@ -518,6 +524,24 @@ static void sessions_of_12(void **user)
     }
 }
 
+static void rehandshake_12(struct kt_builder *b)
+{
+    struct kt_rehandshake_policy policy = kt_rehandshake_default();
+
+    resume_12(b);
+    policy.peer = KT_REHANDSHAKE_ALLOWED;
+    policy.client_auth = KT_CLIENT_AUTH_REQUIRE;
+    assert_null(kt_builder_rehandshake(b, &policy));
+}
+
+static void rehandshakes_of_12(void **user)
+{
+    (void)user;
+    ids = false;
+    with_ring(&(struct scenario){
+        .setup = {.client = rehandshake_12, .server = rehandshake_12, .client_credential = true}, .rehandshakes = 4});
+}
+
 static void closing(void **user)
 {
     (void)user;
@@ -624,6 +648,7 @@ int main(void)
         cmocka_unit_test(full_handshakes_of_12),
         cmocka_unit_test(other_key_exchanges_of_12),
         cmocka_unit_test(sessions_of_12),
+        cmocka_unit_test(rehandshakes_of_12),
         cmocka_unit_test(closing),
         cmocka_unit_test(external_keys),
         cmocka_unit_test(imported_keys_and_a_retry),
