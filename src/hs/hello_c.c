@@ -243,7 +243,7 @@ static const struct kt_fault *offer_lists(struct kt_hs *hs)
     hello->seen |= config->staple ? KT_EXT_BIT(STATUS_REQUEST) : 0;
     hello->seen |= config->sct ? KT_EXT_BIT(SCT) : 0;
     kt_resume_request_tickets(config, hello);
-    kt_limit13_offer(config, hello);
+    kt_limit13_offer(config, offers_13(config), hello);
     if (hello->suites.wire.p == NULL || hello->groups.wire.p == NULL || hello->versions.wire.p == NULL) {
         KT_FAIL(MEMORY_SPENT);
     }
