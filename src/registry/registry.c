@@ -151,6 +151,24 @@ static bool is_curve(enum kt_key_kind key)
     return key == KT_KEY_P256 || key == KT_KEY_P384 || key == KT_KEY_P521;
 }
 
+uint16_t kt_key_curve(enum kt_key_kind key)
+{
+    switch (key) {
+    case KT_KEY_P256:
+        return KT_GROUP_SECP256R1;
+    case KT_KEY_P384:
+        return KT_GROUP_SECP384R1;
+    case KT_KEY_P521:
+        return KT_GROUP_SECP521R1;
+    case KT_KEY_NONE:
+    case KT_KEY_RSA:
+    case KT_KEY_RSA_PSS:
+    case KT_KEY_ED25519:
+        break;
+    }
+    return 0;
+}
+
 bool kt_scheme_fits_key(const struct kt_scheme_facts *scheme, enum kt_key_kind key, uint16_t version)
 {
     enum kt_key_kind wanted = (enum kt_key_kind)scheme->key;

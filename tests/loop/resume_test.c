@@ -395,8 +395,8 @@ static unsigned grease_in(struct kt_span whole)
 {
     struct kt_reader r = kt_reader_over(kt_span_of(whole.p + 4, whole.len - 4));
     struct kt_reader exts;
-    struct kt_span nonce, ticket, block, content;
-    uint16_t number;
+    struct kt_span nonce, ticket, content, block = {NULL, 0};
+    uint16_t number = 0;
     uint32_t skipped;
     unsigned count = 0;
 

@@ -243,6 +243,9 @@ static void finish_anew(struct tap *tap, enum kt_role from, uint8_t *message)
 
 static void repair(struct tap *tap, enum kt_role from, uint8_t *message, size_t len)
 {
+    if (suite_of(tap) == NULL) {
+        return; /* nothing was chosen yet: whatever this is, it is not expected */
+    }
     if (message[0] == KT_MSG_CERTIFICATE_VERIFY && len == 8 + KT_TOY_SIGNATURE_LEN && tap->leaf_len[from] > 0) {
         sign_anew(tap, from, message);
     }
@@ -384,7 +387,7 @@ static int follow_arriving(struct tap *tap, enum kt_role from, uint8_t *content,
             } else if (tap->repair) {
                 repair(tap, from, bytes, message.len);
             }
-            if (is_retry(message)) {
+            if (is_retry(message) && suite_of(tap) != NULL) {
                 fold_first_hello(tap, other(from));
             }
             see(tap, other(from), message);
