@@ -46,6 +46,29 @@ static void remember_ciphers(struct shim *shim, SSL *ssl)
     }
 }
 
+/* libssl reads them in TLS 1.3 only; the extension (RFC 9846 section 4.3.4) may come to any server. */
+static void remember_authorities(struct shim *shim, SSL *ssl)
+{
+    const unsigned char *p;
+    size_t len;
+
+    sk_X509_NAME_pop_free(shim->authorities, X509_NAME_free);
+    shim->authorities = sk_X509_NAME_new_null();
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_certificate_authorities, &p, &len) != 1) {
+        return;
+    }
+    for (size_t at = 2; at + 2 <= len;) {
+        size_t name_len = (size_t)(p[at] << 8 | p[at + 1]);
+        const unsigned char *der = p + at + 2;
+        X509_NAME *name = at + 2 + name_len > len ? NULL : d2i_X509_NAME(NULL, &der, (long)name_len);
+        if (name == NULL || sk_X509_NAME_push(shim->authorities, name) == 0) {
+            X509_NAME_free(name);
+            return;
+        }
+        at += 2 + name_len;
+    }
+}
+
 static int on_client_hello(SSL *ssl, int *alert, void *user)
 {
     struct shim *shim = user;
@@ -57,6 +80,7 @@ static int on_client_hello(SSL *ssl, int *alert, void *user)
     }
     shim->hello_seen = true;
     remember_ciphers(shim, ssl);
+    remember_authorities(shim, ssl);
     *alert = SSL_AD_HANDSHAKE_FAILURE;
     if (flags->fail_ddos_callback || flags->fail_early_callback) {
         *alert = flags->fail_ddos_callback ? SSL_AD_INTERNAL_ERROR : SSL_AD_HANDSHAKE_FAILURE;
@@ -73,9 +97,8 @@ static int on_server_name(SSL *ssl, int *alert, void *user)
 {
     const struct shim *shim = user;
 
-    (void)ssl;
     (void)alert;
-    return shim->flags->no_server_name_ack ? SSL_TLSEXT_ERR_NOACK : SSL_TLSEXT_ERR_OK;
+    return shim->flags->no_server_name_ack || SSL_session_reused(ssl) ? SSL_TLSEXT_ERR_NOACK : SSL_TLSEXT_ERR_OK;
 }
 
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
@@ -156,6 +179,9 @@ static unsigned int on_psk_client(SSL *ssl, const char *hint, char *identity, un
     const char *own = flags->psk_identity != NULL ? flags->psk_identity : "";
     const size_t len = strlen(flags->psk);
 
+    if (SSL_get_state(ssl) == TLS_ST_CW_CLNT_HELLO) {
+        return 0; /* asked for TLS 1.3, where the runner has other keys */
+    }
     if (strcmp(hint != NULL ? hint : "", own) != 0 || strlen(own) >= identity_cap || len > key_cap) {
         (void)complain("identity hint");
         return 0;

@@ -93,7 +93,8 @@ static bool right_names(const struct shim *shim)
     if ((flags->expect_npn != NULL && !is_text(flags->expect_npn, got, len)) || (flags->expect_no_npn && len > 0)) {
         return complain("protocol of the older extension");
     }
-    if (flags->expect_server_name != NULL && (name == NULL || strcmp(name, flags->expect_server_name) != 0)) {
+    if (flags->expect_server_name != NULL && !flags->no_server_name_ack &&
+        (name == NULL || strcmp(name, flags->expect_server_name) != 0)) {
         return complain("server name");
     }
     return !flags->expect_no_server_name || name == NULL || complain("server name where none is");
@@ -119,7 +120,7 @@ static bool right_algorithms(const struct shim *shim)
 {
     const struct flags *flags = shim->flags;
     int group = flags->expect_curve == 0 ? 0 : group_of_nid((int)SSL_get_negotiated_group(shim->ssl));
-    bool retried = shim->hellos > 1;
+    bool retried = shim->hellos > 1 && !flags->dtls; /* there it is the cookie */
 
     if (flags->expect_version != 0 && SSL_version(shim->ssl) != flags->expect_version) {
         return complain("version");
@@ -232,7 +233,8 @@ static bool right_renegotiation(const struct shim *shim)
         (flags->expect_no_secure_renegotiation && secure)) {
         return complain("support of RFC 5746");
     }
-    return !flags->expect_ems || SSL_get_extms_support(shim->ssl) == 1 || complain("extended main secret");
+    return !flags->expect_ems || !below_13(shim) || SSL_get_extms_support(shim->ssl) == 1 ||
+           complain("extended main secret");
 }
 
 static bool right_early_data(const struct shim *shim)

@@ -79,7 +79,7 @@ static bool issued_by_one_of(const STACK_OF(X509_NAME) * authorities, const X509
 
 static bool has_issuer(const struct shim *shim, const X509 *leaf, const STACK_OF(X509) * chain)
 {
-    const STACK_OF(X509_NAME) *authorities = SSL_get0_peer_CA_list(shim->ssl);
+    const STACK_OF(X509_NAME) *authorities = shim->flags->server ? shim->authorities : SSL_get0_peer_CA_list(shim->ssl);
 
     if (issued_by_one_of(authorities, leaf)) {
         return true;
@@ -180,13 +180,29 @@ static bool has_scheme(struct shim *shim, const struct credential_flags *flags, 
     return false;
 }
 
+/* Client, below TLS 1.3: the kind of key must be one that the server names. */
+static bool has_type(SSL *ssl, const EVP_PKEY *key)
+{
+    const unsigned char *types;
+    const size_t count = (size_t)SSL_get0_certificate_types(ssl, &types);
+    const int wanted = EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA ? TLS_CT_RSA_SIGN : TLS_CT_ECDSA_SIGN;
+
+    for (size_t i = 0; i < count; i++) {
+        if (types[i] == wanted) {
+            return true;
+        }
+    }
+    return SSL_version(ssl) == TLS1_3_VERSION;
+}
+
 static bool fits(struct shim *shim, size_t index)
 {
     const struct credential_flags *flags = &shim->flags->credentials[index];
     X509 *leaf;
     STACK_OF(X509) * chain;
     EVP_PKEY *key;
-    bool good = load(flags, &leaf, &chain, &key) && (!shim->flags->server || has_suite(shim, key)) &&
+    bool good = load(flags, &leaf, &chain, &key) &&
+                (shim->flags->server ? has_suite(shim, key) : has_type(shim->ssl, key)) &&
                 has_scheme(shim, flags, key) && (!flags->must_match_issuer || has_issuer(shim, leaf, chain)) &&
                 (SSL_check_chain(shim->ssl, leaf, key, chain) & CERT_PKEY_EE_PARAM) != 0;
 
@@ -224,8 +240,9 @@ int on_certificate(SSL *ssl, void *user)
     if (shim->flags->credential_count == 0) {
         return shim->flags->credentials[0].cert_file == NULL || use_credential(shim, 0);
     }
+    SSL_certs_clear(shim->ssl);
     if (!choose(shim, &chosen)) {
-        return 0;
+        return 1; /* the library says what is missing */
     }
     shim->selected = (int)chosen - 1;
     return use_credential(shim, chosen);

@@ -212,18 +212,24 @@ static bool handle_event(struct shim *shim)
 {
     struct link *link = &shim->link;
     char event = link->event;
+    bool good;
 
     link->event = 0;
     switch (event) {
     case 'T':
         clock_advance(link->event_value / 1000);
-        link->may_write = true;
-        return DTLSv1_handle_timeout(shim->ssl) >= 0;
+        link->paced = false; /* a flight goes out at once */
+        good = DTLSv1_handle_timeout(shim->ssl) >= 0;
+        link->paced = shim->flags->async;
+        return good;
     case 'M':
         (void)SSL_set_mtu(shim->ssl, (long)link->event_value);
         return true;
     case 'E':
         check_timeout(shim, link->event_value);
+        return true;
+    case 'U':
+        shim->first_timeout_ms = (int)link->event_value;
         return true;
     default:
         (void)fprintf(stderr, "the runner asks for '%c'\n", event);
@@ -233,6 +239,10 @@ static bool handle_event(struct shim *shim)
 
 bool link_retry(struct shim *shim, int result)
 {
+    if (shim->refused) {
+        (void)fputs(":NO_RENEGOTIATION:\n", stderr);
+        return false;
+    }
     switch (SSL_get_error(shim->ssl, result)) {
     case SSL_ERROR_WANT_READ:
         shim->link.may_read = true;

@@ -70,14 +70,14 @@ static void set_sessions(struct shim *shim)
     }
     if (shim->flags->server && shim->flags->early_data) {
         (void)SSL_CTX_set_max_early_data(shim->ctx, 14336);
-        (void)SSL_CTX_set_recv_max_early_data(shim->ctx, 14336 + 1024);
+        (void)SSL_CTX_set_recv_max_early_data(shim->ctx, 14336);
     }
 }
 
 static uint32_t on_timer(SSL *ssl, unsigned int last_us)
 {
     const struct shim *shim = SSL_get_app_data(ssl);
-    const uint32_t first = (uint32_t)shim->flags->first_timeout_ms * 1000, longest = 60000000;
+    const uint32_t first = (uint32_t)shim->first_timeout_ms * 1000, longest = 60000000;
 
     return last_us == 0 ? first : last_us > longest / 2 ? longest : last_us * 2;
 }
@@ -159,6 +159,7 @@ enum outcome configure(struct shim *shim)
         return outcome;
     }
     shim->selected = -1;
+    shim->first_timeout_ms = shim->flags->first_timeout_ms;
     shim->link.fd = -1;
     shim->ctx = SSL_CTX_new(shim->flags->dtls ? DTLS_method() : TLS_method());
     if (shim->ctx == NULL) {
@@ -189,6 +190,7 @@ void release(struct shim *shim)
     }
     SSL_free(shim->ssl);
     SSL_CTX_free(shim->ctx);
+    sk_X509_NAME_pop_free(shim->authorities, X509_NAME_free);
     /* All that is of the connection begins anew. */
     memset((char *)shim + offsetof(struct shim, flags), 0, sizeof *shim - offsetof(struct shim, flags));
 }

@@ -54,10 +54,10 @@ static int read_bytes(struct shim *shim, char *out, int cap)
 
     for (;;) {
         got = shim->flags->peek ? SSL_peek(shim->ssl, peeked, cap) : SSL_read(shim->ssl, out, cap);
-        if (got > 0) {
+        if (got > 0 && !shim->refused) {
             break;
         }
-        if (is_end(shim, got)) {
+        if (!shim->refused && is_end(shim, got)) {
             return 0;
         }
         if (!link_retry(shim, got)) {
@@ -111,6 +111,9 @@ static bool send_early_data(struct shim *shim)
 {
     const struct flags *flags = shim->flags;
     size_t sent, len = flags->writes_first ? strlen(flags->initial_write) : 0;
+    size_t limit = SSL_SESSION_get_max_early_data(shim->session);
+
+    len = len < limit ? len : limit;
 
     while (SSL_write_early_data(shim->ssl, flags->initial_write, len, &sent) != 1) {
         if (!link_retry(shim, -1)) {
@@ -118,6 +121,7 @@ static bool send_early_data(struct shim *shim)
         }
     }
     shim->early = true;
+    shim->early_len = len;
     return true;
 }
 
@@ -155,6 +159,7 @@ static bool handshake(struct shim *shim)
     if (!finish_handshake(shim)) {
         return false;
     }
+    take_renewed(shim);
     if (shim->early && SSL_get_early_data_status(shim->ssl) == SSL_EARLY_DATA_REJECTED) {
         shim->flags = shim->retry;
     }
@@ -232,7 +237,7 @@ static bool write_sizes(struct shim *shim)
     return true;
 }
 
-/* With early data accepted the first of the messages is there already. */
+/* With early data accepted the first of the messages, or its beginning, is there already. */
 static bool write_first(struct shim *shim)
 {
     const struct flags *flags = shim->flags;
@@ -248,8 +253,9 @@ static bool write_first(struct shim *shim)
         }
         return true;
     }
-    for (int i = early ? 1 : 0; flags->writes_first && i < flags->initial_write_count; i++) {
-        if (!write_bytes(shim, flags->initial_write, strlen(flags->initial_write))) {
+    for (int i = 0; flags->writes_first && i < flags->initial_write_count; i++) {
+        size_t from = early && i == 0 ? shim->early_len : 0, len = strlen(flags->initial_write);
+        if (from < len && !write_bytes(shim, flags->initial_write + from, len - from)) {
             return false;
         }
     }
@@ -337,8 +343,11 @@ static bool exchange(struct shim *shim)
     if (!handshake(shim) || (!shim->flags->implicit_handshake && !check_connected(shim))) {
         return false;
     }
-    return write_exports(shim) && write_first(shim) && (shim->flags->shuts_down || echo(shim)) && close_both(shim) &&
-           check_end(shim);
+    if (!write_exports(shim) || !write_first(shim) || !(shim->flags->shuts_down || echo(shim)) || !close_both(shim)) {
+        return false;
+    }
+    take_renewed(shim);
+    return check_end(shim);
 }
 
 static enum outcome connect_once(struct shim *shim)

@@ -36,6 +36,8 @@ struct shim {
     SSL *ssl;
     struct link link;
     bool early; /* early data was offered */
+    size_t early_len;
+    int first_timeout_ms;
 
     /* callbacks that let the library wait once */
     bool cert_waited, hello_waited, verify_waited;
@@ -43,6 +45,7 @@ struct shim {
     /* remembered for the checks */
     int selected; /* which credential: its number, -1 for the default one or none */
     bool hello_seen, connected;
+    bool refused; /* a renegotiation: for the runner that is the end */
     unsigned sessions, hellos;
     uint8_t scts[1024];
     size_t scts_len;
@@ -50,6 +53,7 @@ struct shim {
     size_t secret_len;
     uint16_t ciphers[256]; /* the client's */
     size_t cipher_count;
+    STACK_OF(X509_NAME) * authorities; /* the client's, in whatever version */
     char trace[8192];
     size_t trace_len;
 };
@@ -75,6 +79,7 @@ void install_scts(struct shim *shim);
 
 /* libssl_watch.c: the trace of messages, the traffic secrets, the sessions. */
 void install_watch(struct shim *shim);
+void take_renewed(struct shim *shim);
 
 /* libssl_link.c: the socket as a BIO. */
 BIO *link_open(struct link *link, const struct flags *flags);

@@ -29,12 +29,14 @@ static void on_message(int write, int version, int type, const void *bytes, size
     const char *verb = write ? "write" : "read";
 
     (void)ssl;
-    if (type == SSL3_RT_HANDSHAKE && version == SSL2_VERSION) {
+    if (version == SSL2_VERSION) {
         note(shim, "%s v2clienthello\n", verb);
     } else if (type == SSL3_RT_HANDSHAKE && len > 0) {
         note(shim, "%s hs %u\n", verb, p[0]);
         shim->hellos += p[0] == SSL3_MT_CLIENT_HELLO;
-    } else if (type == SSL3_RT_CHANGE_CIPHER_SPEC) {
+    } else if (write ? type == SSL3_RT_CHANGE_CIPHER_SPEC
+                     : type == SSL3_RT_HEADER && len > 0 && p[0] == SSL3_RT_CHANGE_CIPHER_SPEC) {
+        /* One that was read is told as the header of its record only. */
         note(shim, "%s ccs\n", verb);
     } else if (type == SSL3_RT_ALERT && len == 2) {
         note(shim, "%s alert %u %u\n", verb, p[0], p[1]);
@@ -45,7 +47,13 @@ static void on_info(const SSL *ssl, int where, int value)
 {
     struct shim *shim = SSL_get_app_data(ssl);
 
-    (void)value;
+    if ((where & SSL_CB_WRITE_ALERT) == SSL_CB_WRITE_ALERT && (value & 0xff) == SSL_AD_NO_RENEGOTIATION) {
+        shim->refused = true;
+    }
+    if ((where & SSL_CB_HANDSHAKE_START) != 0 && shim->connected && shim->flags->renegotiate) {
+        /* A new handshake is to be a full one: a session of a version that is never offered is not. */
+        (void)SSL_SESSION_set_protocol_version(SSL_get_session(shim->ssl), SSL3_VERSION);
+    }
     if ((where & SSL_CB_HANDSHAKE_DONE) != 0) {
         shim->connected = true;
         if (shim->flags->handshake_never_done) {
@@ -80,8 +88,8 @@ static int on_session(SSL *ssl, SSL_SESSION *session)
         return 1;
     }
     SSL_SESSION_free(shim->session);
-    shim->session = session;
-    return 1;
+    shim->session = SSL_SESSION_dup(session);
+    return 0;
 }
 
 static SSL_SESSION *on_lookup(SSL *ssl, const unsigned char *id, int len, int *copy)
@@ -97,6 +105,28 @@ static SSL_SESSION *on_lookup(SSL *ssl, const unsigned char *id, int len, int *c
         }
     }
     return NULL;
+}
+
+/* Below TLS 1.3 the library says nothing of a ticket that renews another. */
+void take_renewed(struct shim *shim)
+{
+    SSL_SESSION *now = shim->flags->server || SSL_session_reused(shim->ssl) == 0 ? NULL : SSL_get1_session(shim->ssl);
+    const unsigned char *ticket, *old_ticket;
+    size_t len, old_len;
+
+    if (now == NULL || SSL_SESSION_get_protocol_version(now) == TLS1_3_VERSION) {
+        SSL_SESSION_free(now);
+        return;
+    }
+    SSL_SESSION_get0_ticket(now, &ticket, &len);
+    SSL_SESSION_get0_ticket(shim->session, &old_ticket, &old_len);
+    if (len == 0 || (len == old_len && memcmp(ticket, old_ticket, len) == 0)) {
+        SSL_SESSION_free(now);
+        return;
+    }
+    shim->sessions++;
+    SSL_SESSION_free(shim->session);
+    shim->session = now;
 }
 
 void install_watch(struct shim *shim)
