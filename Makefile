@@ -2,7 +2,7 @@
 
 PREFIX ?= /usr/local
 DESTDIR ?=
-FUZZ_SECONDS ?= 60
+SECONDS ?= 60
 JOBS ?= $(shell nproc)
 
 # What make test looks for: memory errors and undefined behaviour, or `make test SANITIZE=thread`.
@@ -17,7 +17,7 @@ C_FILES = git ls-files '*.c' '*.h'
 # and the ones in keyturn.pc are relative to where the files lie.
 SETUP = meson setup --prefix=/
 
-.PHONY: all build run test bench stage install format lint fuzz clean help
+.PHONY: all build run test bench stage install format lint fuzz seeds coverage sanitize clean help
 all: build
 
 build: ## build the library and the command into build/release
@@ -66,15 +66,53 @@ lint: stage ## format, layers, exports, graphs, both compilers, clang-tidy
 	@build/lint-gcc/tools/graph --check ARCHITECTURE.md
 	@git ls-files 'src/*.c' 'cmd/*.c' | xargs -P $(JOBS) -n 1 clang-tidy --quiet -p build/lint-clang 2>/dev/null
 
-fuzz: ## run each fuzzer for FUZZ_SECONDS (60)
+fuzz: ## run each fuzzer for SECONDS (60)
 	@scripts/setup build fuzz
 	@test -f build/fuzz/build.ninja || CC=clang $(SETUP) -Dfuzz=true -Doptimization=1 \
 	    -Db_sanitize=address,undefined -Db_lundef=false build/fuzz
-	@ninja -C build/fuzz
+	@ninja -C build/fuzz $(patsubst %.c,%,$(wildcard tests/fuzz/*_fuzz.c))
 	@for fuzzer in build/fuzz/tests/fuzz/*_fuzz; do \
-	    mkdir -p build/corpus/$${fuzzer##*/} && \
-	    $$fuzzer -max_total_time=$(FUZZ_SECONDS) -timeout=10 build/corpus/$${fuzzer##*/} || exit 1; \
+	    name=$${fuzzer##*/} && mkdir -p build/corpus/$$name build/crashes && echo "== $$name" && \
+	    $$fuzzer -max_total_time=$(SECONDS) -timeout=10 -max_len=4096 -print_final_stats=0 -verbosity=0 \
+	        -artifact_prefix=build/crashes/$$name- build/corpus/$$name tests/fuzz/corpus/$$name || exit 1; \
 	done
+
+seeds: ## write the inputs that fuzzers begin with into tests/fuzz/corpus
+	@scripts/setup build test
+	@test -f $(CHECKED)/build.ninja || $(SETUP) -Doptimization=1 -Db_sanitize=$(SANITIZE) $(CHECKED)
+	@ninja -C $(CHECKED) tests/fuzz/fuzz_seeds
+	@$(CHECKED)/tests/fuzz/fuzz_seeds tests/fuzz/corpus
+
+coverage: ## print which part of the engine's lines tests and fuzzers reach
+	@scripts/setup build test
+	@test -f build/coverage/build.ninja || $(SETUP) -Db_coverage=true -Doptimization=0 build/coverage
+	@ninja -C build/coverage meson-test-prereq
+	@find build/coverage -name '*.gcda' -delete
+	@tools/testrun build/coverage -j $(JOBS)
+	@for fuzzer in build/coverage/tests/fuzz/*_fuzz; do \
+	    found=build/corpus/$${fuzzer##*/}; \
+	    if test -d $$found; then find $$found -type f | xargs -r $$fuzzer || exit 1; fi; \
+	done
+	@tools/coverage --least 95 build/coverage
+
+MEMCHECK = valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite
+
+# Nothing of libcrypto: the memory sanitizer takes what a library without it writes for never written.
+TOY = $(foreach suite,machine loop torture wire fuzz,--suite $(suite)) \
+    $(foreach name,real_crypto drive_test ocsp_fetch record12_fuzz,--without $(name))
+
+sanitize: ## run the C tests under the thread sanitizer, valgrind and the memory sanitizer
+	@scripts/setup build test fuzz
+	@test -f build/tsan/build.ninja || $(SETUP) -Doptimization=1 -Db_sanitize=thread build/tsan
+	@ninja -C build/tsan meson-test-prereq
+	@tools/testrun build/tsan -j $(JOBS)
+	@test -f build/plain/build.ninja || $(SETUP) -Doptimization=1 build/plain
+	@ninja -C build/plain meson-test-prereq
+	@tools/testrun build/plain -j $(JOBS) --suite loop --suite machine --suite torture --wrap "$(MEMCHECK)"
+	@test -f build/msan/build.ninja || CC=clang $(SETUP) -Doptimization=1 -Db_sanitize=memory -Db_lundef=false \
+	    build/msan
+	@ninja -C build/msan meson-test-prereq
+	@tools/testrun build/msan -j $(JOBS) $(TOY)
 
 clean: ## remove everything that was built
 	rm -rf build

@@ -124,6 +124,8 @@ struct options options_of(const char *scenario, const char *certs)
     options.mutual = strstr(scenario, "mutual") != NULL;
     options.updates = strstr(scenario, "update") != NULL;
     options.resume = strstr(scenario, "resumed") != NULL;
+    options.by_id = strstr(scenario, "resumed-id") != NULL;
+    options.tls12 = strstr(scenario, "tls12") != NULL;
     if (strstr(scenario, "aes256")) {
         options.suite = SUITE_AES_256_GCM;
     } else if (strstr(scenario, "chacha")) {

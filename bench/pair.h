@@ -28,7 +28,8 @@ void pair_to_client(struct pair *pair, size_t len);
 /* The largest `len` above: a full record. */
 #define RECORD_LEN 16384
 
-/* Options from the words of a scenario's name: "rsa", "mutual", "aes256", "chacha", "update", "resumed". */
+/* Options from the words of a scenario's name: "tls12", "rsa", "mutual", "aes256", "chacha", "update", "resumed", "id".
+ */
 struct options options_of(const char *scenario, const char *certs);
 
 #endif

@@ -1,9 +1,9 @@
 /*
  * peer.h - what the benchmark asks of a TLS library. One adapter file for each; pair.c connects two of them.
  *
- * All adapters use their library alike: TLS 1.3 only, X25519 only, one suite, no tickets (resuming: one, sealed by the
- * server and kept by nobody), a verified server whose name is checked, and a verified client when asked for. Data is
- * copied from and into the caller's memory.
+ * All adapters use their library alike: one version, X25519, one suite, no tickets (resuming: one, sealed by the
+ * server and kept by nobody; in TLS 1.2 also an id, of a session kept by the server), a verified server whose name is
+ * checked, and a verified client when asked for. Data is copied from and into the caller's memory.
  */
 #ifndef BENCH_PEER_H
 #define BENCH_PEER_H
@@ -22,10 +22,12 @@ struct options {
     const char *certs; /* folder with {ecdsa,rsa}-{root,server,client}.pem and .key, made by bench/run */
     const char *kind;  /* "ecdsa" or "rsa" */
     enum suite suite;
+    bool tls12; /* instead of TLS 1.3; always with extended main secret */
     bool mutual;
     bool updates; /* KeyUpdates will be asked for without a pause, and counted */
     bool rest;    /* give buffers back while idle, where the library can */
-    bool resume;  /* clients offer the newest session, with a key exchange (psk_dhe_ke); servers issue one ticket */
+    bool resume;  /* clients offer the newest session, in TLS 1.3 with a key exchange; servers issue one ticket */
+    bool by_id;   /* or, in TLS 1.2, keep the sessions */
 };
 
 #define SERVER_NAME "server.test"
@@ -59,7 +61,7 @@ void peer_update(struct peer *peer);
 uint64_t peer_updates(const struct peer *peer);
 /* Whether a session stood for the certificates. */
 bool peer_resumed(const struct peer *peer);
-/* Reads the ticket that is on the wire; later clients offer its session. */
+/* Takes the session that came, in TLS 1.3 by the ticket that is still on the wire; later clients offer it. */
 void peer_keep_session(struct peer *peer);
 /* The connection will be idle. */
 void peer_rest(struct peer *peer);

@@ -21,6 +21,7 @@ static struct kt_config *configs[2];
 static struct kt_trust *trust;
 static struct kt_verify verify[2];
 static struct kt_ticket_ring *ring;
+static struct kt_store *store;
 static struct kt_session *newest;
 
 /* Ends the program unless `fault` is none. */
@@ -51,11 +52,22 @@ static void keep_newest(void *user, const struct kt_conn *conn, const struct kt_
     }
 }
 
+static void keep_in_store(void *user, const struct kt_conn *conn, const struct kt_notice *notice)
+{
+    (void)user;
+    (void)conn;
+    if (notice->kind == KT_NOTICE_SESSION && !kt_store_keep(store, notice->u.session)) {
+        die("out of memory");
+    }
+}
+
 static struct kt_env env_of(bool is_server)
 {
     struct kt_env env = *kt_env_linux();
     if (options.resume && !is_server) {
         env.observer = keep_newest;
+    } else if (options.by_id) {
+        env.observer = keep_in_store;
     }
     return env;
 }
@@ -64,7 +76,8 @@ static void add_resumption(struct kt_builder *builder)
 {
     struct kt_resumption resumption = kt_resumption_default();
     resumption.ring = ring;
-    resumption.tickets = 1;
+    resumption.tickets = options.by_id ? 0 : 1;
+    resumption.session_ids = options.by_id;
     must(kt_builder_resumption(builder, &resumption), "resumption");
 }
 
@@ -77,16 +90,33 @@ static void add_credential(struct kt_builder *builder, const char *who)
     kt_credential_unref(credential);
 }
 
+static uint16_t suite_of(void)
+{
+    static const uint16_t tls13[] = {KT_SUITE_AES_128_GCM_SHA256, KT_SUITE_AES_256_GCM_SHA384,
+                                     KT_SUITE_CHACHA20_POLY1305_SHA256};
+    static const uint16_t ecdsa[] = {KT_SUITE_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+                                     KT_SUITE_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+                                     KT_SUITE_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256};
+    static const uint16_t rsa[] = {KT_SUITE_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+                                   KT_SUITE_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+                                   KT_SUITE_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256};
+
+    if (!options.tls12) {
+        return tls13[options.suite];
+    }
+    return strcmp(options.kind, "rsa") == 0 ? rsa[options.suite] : ecdsa[options.suite];
+}
+
 static struct kt_config *config_of(bool is_server)
 {
-    static const uint16_t suites[] = {KT_SUITE_AES_128_GCM_SHA256, KT_SUITE_AES_256_GCM_SHA384,
-                                      KT_SUITE_CHACHA20_POLY1305_SHA256};
-    static const uint16_t group = KT_GROUP_X25519;
+    static const uint16_t groups[] = {KT_GROUP_X25519, KT_GROUP_SECP256R1};
+    const uint16_t version = options.tls12 ? KT_TLS_1_2 : KT_TLS_1_3, suite = suite_of();
     const struct kt_env env = env_of(is_server);
     struct kt_builder *builder;
     must(kt_builder_new(is_server ? KT_SERVER : KT_CLIENT, &env, &builder), "builder");
-    must(kt_builder_suites(builder, &suites[options.suite], 1), "suites");
-    must(kt_builder_groups(builder, &group, 1), "groups");
+    must(kt_builder_versions(builder, version, version), "versions");
+    must(kt_builder_suites(builder, &suite, 1), "suites");
+    must(kt_builder_groups(builder, groups, options.tls12 ? 2 : 1), "groups"); /* the second for the certificate */
     if (is_server || options.mutual) {
         add_credential(builder, is_server ? "server" : "client");
     }
@@ -115,6 +145,7 @@ void peer_setup(const struct options *given)
     verify[false] = verify[true] = kt_verify_default();
     verify[true].any_name = true; /* servers check no name of their clients */
     must(kt_ticket_ring_new(kt_env_linux(), NULL, &ring), "ticket ring");
+    must(kt_store_new(NULL, &store), "store");
     configs[false] = config_of(false);
     configs[true] = config_of(true);
 }
@@ -167,6 +198,8 @@ static bool answer(struct peer *peer)
         size_t len;
         must(kt_pki_sign(ask, signature, sizeof signature, &len), "signing");
         must(kt_answer_signature(peer->conn, signature, len), "signature");
+    } else if (ask->kind == KT_ASK_FETCH_SESSION) {
+        must(kt_store_answer(store, peer->conn), "session");
     } else {
         must(kt_pki_verify(trust, &verify[peer->is_server], ask), "verification");
         must(kt_answer_verified(peer->conn), "verified");
@@ -222,7 +255,7 @@ void peer_keep_session(struct peer *peer)
     uint8_t none[1];
     size_t got = peer_receive(peer, none, sizeof none);
     if (got != 0 || newest == NULL) {
-        die("no ticket came");
+        die("no session came");
     }
 }
 

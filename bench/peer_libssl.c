@@ -82,6 +82,9 @@ static void set_tickets(SSL_CTX *context, bool is_server)
         SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
         SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
         SSL_CTX_set_num_tickets(context, 0);
+    } else if (is_server && options.by_id) {
+        SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER);
+        SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
     } else if (is_server) {
         SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
         SSL_CTX_set_num_tickets(context, 1);
@@ -91,13 +94,28 @@ static void set_tickets(SSL_CTX *context, bool is_server)
     }
 }
 
+/* In TLS 1.2 the name holds for the suites of both kinds of key, and the group of the certificate must be named, too.
+ */
+static bool limit(SSL_CTX *context)
+{
+    static const char *const tls13[] = {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384",
+                                        "TLS_CHACHA20_POLY1305_SHA256"};
+    static const char *const tls12[] = {"ECDHE+AES128+AESGCM", "ECDHE+AES256+AESGCM", "ECDHE+CHACHA20"};
+    int version = options.tls12 ? TLS1_2_VERSION : TLS1_3_VERSION;
+    bool good = SSL_CTX_set_min_proto_version(context, version) && SSL_CTX_set_max_proto_version(context, version);
+
+    if (options.tls12) {
+        return good && SSL_CTX_set_cipher_list(context, tls12[options.suite]) &&
+               SSL_CTX_set1_groups_list(context, "X25519:P-256");
+    }
+    return good && SSL_CTX_set_ciphersuites(context, tls13[options.suite]) &&
+           SSL_CTX_set1_groups_list(context, "X25519");
+}
+
 static SSL_CTX *context_of(bool is_server)
 {
-    static const char *const suites[] = {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384",
-                                         "TLS_CHACHA20_POLY1305_SHA256"};
     SSL_CTX *context = SSL_CTX_new(is_server ? TLS_server_method() : TLS_client_method());
-    if (context == NULL || !SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) ||
-        !SSL_CTX_set_ciphersuites(context, suites[options.suite]) || !SSL_CTX_set1_groups_list(context, "X25519")) {
+    if (context == NULL || !limit(context)) {
         fail("SSL_CTX_new");
     }
     set_tickets(context, is_server);
@@ -218,9 +236,8 @@ void peer_keep_session(struct peer *peer)
     uint8_t none[1];
     size_t got = peer_receive(peer, none, sizeof none);
     if (got != 0 || newest == NULL) {
-        die("no ticket came");
+        die("no session came");
     }
-    SSL_set_shutdown(peer->ssl, SSL_SENT_SHUTDOWN); /* freed without it, it would take its session along */
 }
 
 /* SSL_MODE_RELEASE_BUFFERS does it by itself. */
@@ -231,6 +248,9 @@ void peer_rest(struct peer *peer)
 
 void peer_free(struct peer *peer)
 {
+    if (options.resume) {
+        SSL_set_shutdown(peer->ssl, SSL_SENT_SHUTDOWN); /* freed without it, it would take its session along */
+    }
     SSL_free(peer->ssl);
     free(peer);
 }

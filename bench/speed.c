@@ -65,7 +65,7 @@ static void update(void)
 }
 
 static const struct scenario {
-    const char *prefix;
+    const char *word; /* of the name */
     void (*once)(void);
     bool connected; /* on an open connection */
     double per_turn;
@@ -114,7 +114,7 @@ int main(int argc, char **argv)
         die("usage: SCENARIO CERTS --seconds S | --iterations N");
     }
     const struct scenario *scenario = scenarios;
-    while (strncmp(argv[1], scenario->prefix, strlen(scenario->prefix)) != 0) {
+    while (strstr(argv[1], scenario->word) == NULL) {
         if (++scenario == scenarios + sizeof scenarios / sizeof *scenarios) {
             die("no such scenario: %s", argv[1]);
         }

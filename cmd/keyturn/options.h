@@ -1,6 +1,7 @@
 /*
  * options.h - the options that connect and serve share: one table for parsing and help, one struct for the
- * result, and the way from there to a configuration.
+ * result, and the way from there to a configuration. options.c parses by the table in options_common.c, whose values
+ * options_value.c reads; options_apply.c and options_credential.c make of them what connections need.
  *
  * A command describes its own options by a table like the common one and calls, in this order,
  * kt_options_parse, kt_options_open, kt_options_builder (adds to the builder what is its own),
@@ -34,6 +35,14 @@ enum {
     KT_OPTION_CREDENTIALS = 32,
     KT_OPTION_ALPN = 16,
     KT_OPTION_CRLS = 16,
+};
+
+/* Bits of rekey_given. */
+enum {
+    KT_OPTION_REKEY_RECORDS = 1,
+    KT_OPTION_REKEY_BYTES = 2,
+    KT_OPTION_REKEY_SECONDS = 4,
+    KT_OPTION_REKEY_GAP = 8,
 };
 
 /* Identifiers in order of preference; n 0: not given. */
@@ -74,8 +83,8 @@ struct kt_options {
     bool ocsp_local;      /* responders may be on this host and at any port */
     const char *psk_path; /* external keys; NULL: none */
     enum kt_psk_hash psk_hash;
+    bool psk_ke;             /* also without a fresh key exchange */
     const char *psk_context; /* they are imported with it; NULL: not imported */
-    bool psk_ke;
     const char *keylog_path;
     enum kt_trace_form trace_form;
     bool quiet;

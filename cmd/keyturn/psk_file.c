@@ -74,7 +74,7 @@ static const char *add_line(const struct kt_options *o, struct kt_builder *build
     if (!decode_hex(colon + 1, len - (size_t)(colon + 1 - line), &parts.key)) {
         return "the key is not hexadecimal";
     }
-    if (parts.import) {
+    if (o->psk_context != NULL) {
         parts.context = (struct kt_span){(const uint8_t *)o->psk_context, strlen(o->psk_context)};
     }
     fault = kt_psk_new(&o->env, &parts, &psk);

@@ -167,9 +167,9 @@ static void run_rows(struct tour *tour, struct kt_row *rows, size_t count)
     }
 }
 
-static void run_features(struct tour *tour, struct kt_row *row)
+static void run_features(struct tour *tour, struct kt_row *row, unsigned first, unsigned end)
 {
-    for (unsigned verb = KT_VERB_LATER; verb < KT_VERB_COUNT && !kt_tour_interrupted; verb++) {
+    for (unsigned verb = first; verb < end && !kt_tour_interrupted; verb++) {
         if (!row->cells[verb].wanted || !kt_feature_applies(row, (enum kt_verb)verb)) {
             continue;
         }
@@ -182,18 +182,6 @@ static void run_features(struct tour *tour, struct kt_row *row)
     }
 }
 
-static void run_all_features(struct tour *tour, struct kt_row *rows, size_t count)
-{
-    printf("\n");
-    kt_show_head(KT_VERB_LATER, KT_VERB_COUNT);
-    for (size_t i = 0; i < count && !kt_tour_interrupted; i++) {
-        if (has_cells(&rows[i], KT_VERB_LATER, KT_VERB_COUNT)) {
-            run_features(tour, &rows[i]);
-            kt_show_row(&rows[i], KT_VERB_LATER, KT_VERB_COUNT, tour->colour);
-        }
-    }
-}
-
 static bool any_cells(const struct kt_row *rows, size_t count, unsigned first, unsigned end)
 {
     for (size_t i = 0; i < count; i++) {
@@ -202,6 +190,22 @@ static bool any_cells(const struct kt_row *rows, size_t count, unsigned first, u
         }
     }
     return false;
+}
+
+/* Another table below the first, of the verbs from `first` to before `end`. */
+static void run_table(struct tour *tour, struct kt_row *rows, size_t count, enum kt_verb first, enum kt_verb end)
+{
+    if (kt_tour_interrupted || !any_cells(rows, count, first, end)) {
+        return;
+    }
+    printf("\n");
+    kt_show_head(first, end);
+    for (size_t i = 0; i < count && !kt_tour_interrupted; i++) {
+        if (has_cells(&rows[i], first, end)) {
+            run_features(tour, &rows[i], first, end);
+            kt_show_row(&rows[i], first, end, tour->colour);
+        }
+    }
 }
 
 static bool choose_rows(struct kt_row *rows, size_t count, const char *only)
@@ -234,9 +238,8 @@ static enum kt_exit run(struct tour *tour)
     if (any_cells(rows, count, 0, KT_VERB_LATER)) {
         run_rows(tour, rows, count);
     }
-    if (any_cells(rows, count, KT_VERB_LATER, KT_VERB_COUNT)) {
-        run_all_features(tour, rows, count);
-    }
+    run_table(tour, rows, count, KT_VERB_LATER, KT_VERB_RECORD_LIMIT); /* who proves itself by what */
+    run_table(tour, rows, count, KT_VERB_RECORD_LIMIT, KT_VERB_COUNT); /* the rest: all in one were too wide */
     failed = kt_show_end(rows, count, kt_tour_now_ms() - began);
     if (tour->json != NULL && !kt_show_json(rows, count, tour->json)) {
         kt_report_line("", "error: %s: %s (reason=FILE_UNWRITABLE alert=-)", tour->json, strerror(errno));

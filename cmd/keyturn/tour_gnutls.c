@@ -1,6 +1,6 @@
 /*
  * The command-line peers of GnuTLS. The client takes commands among its data, ^rekey1^ for its own key and ^rekey^ for
- * both; the server has none, it only answers.
+ * both; the server has none, it only answers, and asks for a certificate when its client sends it a line that says so.
  */
 #include <dirent.h>
 #include <limits.h>
@@ -13,6 +13,8 @@
 
 static const char package[] = "gnutls-bin";
 static const char priority[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3";
+/* Only for a client that has a key: others would ask for one. */
+static const char keyed_priority[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+ECDHE-PSK";
 
 static bool client_start(struct kt_side *side, const struct kt_side *server)
 {
@@ -26,7 +28,7 @@ static bool client_start(struct kt_side *side, const struct kt_side *server)
         "--sni-hostname=localhost",
         "--verify-hostname=localhost",
         "--priority",
-        priority,
+        side->keyed ? keyed_priority : priority,
         "--port",
         port,
         "127.0.0.1",
@@ -149,6 +151,15 @@ static bool server_connected(struct kt_side *side)
            kt_side_fail_saying(side, "no handshake");
 }
 
+/* It tells its client, which shows what comes. */
+static bool server_ask(struct kt_side *side, struct kt_side *client)
+{
+    return kt_side_send(client, "**REAUTH**\n") &&
+           (kt_child_expect_line(&client->child, client->data, "Successfully executed command",
+                                 side->place->deadline_ms) != NULL ||
+            kt_side_fail_saying(side, "got no certificate"));
+}
+
 /* It serves on and says nothing about the end; that our side saw its close_notify is what can be known. */
 static bool server_closed(struct kt_side *side)
 {
@@ -175,6 +186,7 @@ const struct kt_peer kt_peer_server_gnutls = {
     .echoes = true,
     .start = server_start,
     .binding = binding,
+    .ask = server_ask,
     .connected = server_connected,
     .closed = server_closed,
 };

@@ -91,6 +91,18 @@ static bool server_update(struct kt_side *side, bool both)
     return kt_side_send(side, both ? "K\n" : "k\n");
 }
 
+/* What it says of the chain comes from its authority down. */
+static bool server_ask(struct kt_side *side, struct kt_side *client)
+{
+    const uint64_t deadline_ms = side->place->deadline_ms;
+
+    (void)client;
+    return kt_side_send(side, "c\n") &&
+           ((kt_child_expect(&side->child, side->data, "depth=0 ", deadline_ms) != NULL &&
+             kt_child_expect_line(&side->child, side->data, "verify return:1", deadline_ms) != NULL) ||
+            kt_side_fail_saying(side, "got no certificate"));
+}
+
 static bool server_closed(struct kt_side *side)
 {
     return (kt_child_expect(&side->child, side->data, "CONNECTION CLOSED", side->place->deadline_ms) != NULL &&
@@ -119,5 +131,6 @@ const struct kt_peer kt_peer_server_openssl = {
     .connected = server_connected,
     .update = server_update,
     .binding = binding,
+    .ask = server_ask,
     .closed = server_closed,
 };

@@ -207,6 +207,22 @@ static bool server_binding(struct kt_side *side, char hex[KT_TOUR_BINDING])
     return true;
 }
 
+static bool server_ask(struct kt_side *side, struct kt_side *client)
+{
+    char answer[256];
+
+    (void)client;
+    if (!command(side, "request-certificate\n", answer, sizeof answer)) {
+        return false;
+    }
+    if (strstr(answer, "connections=1\n") == NULL) {
+        return kt_side_fail(side, "the client did not offer to be asked");
+    }
+    return kt_child_expect(&side->child, &side->child.err, "] client authenticated ", side->place->deadline_ms) !=
+               NULL ||
+           kt_side_fail_saying(side, "got no certificate");
+}
+
 static bool server_closed(struct kt_side *side)
 {
     if (kt_child_expect(&side->child, &side->child.err, "] closed clean", side->place->deadline_ms) == NULL) {
@@ -239,5 +255,6 @@ const struct kt_peer kt_peer_server_keyturn = {
     .update = server_update,
     .epochs = server_epochs,
     .binding = server_binding,
+    .ask = server_ask,
     .closed = server_closed,
 };

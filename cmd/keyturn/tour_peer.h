@@ -38,8 +38,9 @@ struct kt_side {
     char version[16];            /* what our side says was negotiated */
     char facts[256];             /* the same in full: "TLSv1.3 suite=..." */
     const struct kt_words *more; /* or NULL */
-    bool certified;              /* a server of ours shows what the stock servers do; `more` says so */
+    bool certified;              /* a server of ours shows what the stock servers do, if anything; `more` says so */
     bool demands;                /* a server demands a certificate; `more` says whose */
+    bool keyed;                  /* a client has an external key; `more` says which */
     unsigned visits;             /* clients a server takes; 0: one */
     char wrong[160];             /* why the last call failed */
 };
@@ -56,8 +57,10 @@ struct kt_peer {
     bool (*update)(struct kt_side *side, bool both);
     bool (*epochs)(struct kt_side *side, struct kt_epochs *out);      /* only ours can tell */
     bool (*binding)(struct kt_side *side, char hex[KT_TOUR_BINDING]); /* tls-exporter, in hex of lower case */
-    bool (*close)(struct kt_side *side);                              /* a client: closes and ends well */
-    bool (*closed)(struct kt_side *side);                             /* a server: has seen a clean end */
+    /* A server: asks this client for a certificate, and has verified it. */
+    bool (*ask)(struct kt_side *side, struct kt_side *client);
+    bool (*close)(struct kt_side *side);  /* a client: closes and ends well */
+    bool (*closed)(struct kt_side *side); /* a server: has seen a clean end */
 };
 
 extern const struct kt_peer kt_peer_client_keyturn, kt_peer_client_openssl, kt_peer_client_gnutls;

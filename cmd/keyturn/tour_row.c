@@ -12,9 +12,9 @@ enum {
 
 const char *kt_verb_name(enum kt_verb verb)
 {
-    static const char *const names[] = {"handshake",   "data",  "update-send", "update-both",
-                                        "peer-update", "close", "resume",      "client-auth",
-                                        "ocsp",        "limit", "policy",      "binding"};
+    static const char *const names[] = {"handshake", "data",   "update-send", "update-both", "peer-update",
+                                        "close",     "resume", "psk",         "client-auth", "post-auth",
+                                        "ocsp",      "limit",  "policy",      "binding"};
 
     return names[verb];
 }

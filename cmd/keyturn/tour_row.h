@@ -15,7 +15,9 @@ enum kt_verb {
     KT_VERB_CLOSE,
     KT_VERB_LATER,                  /* what follows is tried on connections of its own (tour_feature.h) */
     KT_VERB_RESUME = KT_VERB_LATER, /* by a ticket */
+    KT_VERB_PSK,                    /* an external key proves both sides; nobody shows a certificate */
     KT_VERB_CLIENT_AUTH,            /* the client shows a certificate */
+    KT_VERB_POST_AUTH,              /* the same, asked for after the handshake */
     KT_VERB_OCSP,                   /* the server staples the status of its own */
     KT_VERB_RECORD_LIMIT,           /* records are short */
     KT_VERB_POLICY,                 /* our side allows little */

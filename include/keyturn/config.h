@@ -51,8 +51,10 @@ KT_API KT_MUST_USE const struct kt_fault *kt_builder_versions(struct kt_builder 
  * Replace one list, most preferred first. Numbers of policy.h; at most 64 each. kt_builder_build refuses an
  * empty list, a number twice and a number that cannot be used: CONFIG_SUITES, CONFIG_GROUPS, CONFIG_SCHEMES. Unusable
  * is what the crypto library does not offer, what no version and no other list has a use for (a suite for ECDSA and no
- * scheme for it), and what is legacy unless the policy given before is (kt_policy.legacy). One list of suites serves
- * all versions. `schemes` is for signatures of the handshake, `cert_schemes` for signatures in chains.
+ * scheme for it), and what is legacy unless the policy given before is (kt_policy.legacy). Groups or schemes that leave
+ * the newest version of the policy without any are refused, too, where kt_builder_versions does not say which versions
+ * are meant; older ones fall away. One list of suites serves all versions. `schemes` is for signatures of the
+ * handshake, `cert_schemes` for signatures in chains.
  */
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_suites(struct kt_builder *b, const uint16_t *ids, size_t n);
 KT_API KT_MUST_USE const struct kt_fault *kt_builder_groups(struct kt_builder *b, const uint16_t *ids, size_t n);
@@ -272,7 +274,10 @@ KT_API void kt_config_unref(struct kt_config *config);
 struct kt_credential_parts {
     const struct kt_span *chain; /* DER, leaf first, without the root if the peer has it; 1 to 16, 256 KiB */
     size_t chain_len;
-    const uint16_t *schemes; /* what the key can sign with, most preferred first; at most 16 */
+    /* What the key can sign with, most preferred first; at most 16. Of ECDSA the first one names the key's curve, and
+     * TLS 1.3 uses no other; behind it may stand those of other curves, of which TLS 1.2 takes the digest only (RFC
+     * 9846 section 4.3.3). */
+    const uint16_t *schemes;
     size_t scheme_count;
     const struct kt_span *names; /* host names the leaf is for, "*.example.org" as in RFC 9525; 0 to 1024 */
     size_t name_count;

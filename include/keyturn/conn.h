@@ -105,6 +105,7 @@ KT_API KT_MUST_USE const struct kt_fault *kt_conn_recv(struct kt_conn *conn, uin
  * of the first n. kt_conn_send seals from the caller's memory without a copy: *taken says how many bytes were
  * accepted, which is less than len when the output must be drained first; a byte accepted is never lost
  * or sent twice. Both pay owed key changes before the record. Fault USAGE_AFTER_CLOSE after kt_conn_close.
+ * kt_conn_send and kt_conn_close take memory back that is lent, and so does kt_conn_out when the connection failed.
  */
 KT_API uint8_t *kt_conn_write(struct kt_conn *conn, size_t *len);
 KT_API KT_MUST_USE const struct kt_fault *kt_conn_write_done(struct kt_conn *conn, size_t n);

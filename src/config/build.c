@@ -250,8 +250,8 @@ static bool can_serve(const struct kt_credential *credential, const struct kt_co
     for (size_t i = 0; i < credential->scheme_count; i++) {
         uint16_t scheme = credential->schemes[i];
 
-        if (kt_combine_decrypts(config, scheme) ||
-            (contains(config->schemes, config->scheme_count, scheme) && kt_combine_signs(config, scheme))) {
+        if (kt_combine_decrypts(config, scheme) || (contains(config->schemes, config->scheme_count, scheme) &&
+                                                    kt_combine_signs(config, credential->schemes, i))) {
             return true;
         }
     }

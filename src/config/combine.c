@@ -137,9 +137,16 @@ static size_t position_of(const struct kt_wanted *list, uint16_t id)
     return i + 1;
 }
 
+/* Schemes and groups are of no version by themselves: who lists some, and does not say which versions, would not see
+ * that the newest one went with the others. */
+static bool is_taken_by_a_list(const struct kt_builder *b, enum reach reach)
+{
+    return (reach == HAS_SUITE && b->groups.ordered) || (reach == HAS_GROUP && b->schemes.ordered);
+}
+
 static const struct kt_fault *settle_versions(struct kt_builder *b, struct kt_config *config)
 {
-    enum reach best = NOWHERE;
+    enum reach best = NOWHERE, newest = NOWHERE;
     uint16_t dropped = 0;
     size_t n = 0;
 
@@ -147,6 +154,7 @@ static const struct kt_fault *settle_versions(struct kt_builder *b, struct kt_co
         enum reach reach = reach_of_version(config, config->versions[i]);
 
         best = reach > best ? reach : best;
+        newest = i == 0 ? reach : newest;
         if (reach == WORKS) {
             config->versions[n++] = config->versions[i];
         } else {
@@ -159,6 +167,9 @@ static const struct kt_fault *settle_versions(struct kt_builder *b, struct kt_co
     if ((dropped != 0 && b->versions.ordered) || config->versions[0] - config->versions[n - 1] + 1u != n) {
         kt_builder_blame(b, "versions", b->versions.ordered ? position_of(&b->versions, dropped) : 0);
         KT_FAIL(CONFIG_VERSIONS);
+    }
+    if (is_taken_by_a_list(b, newest)) {
+        return nothing_works(b, newest);
     }
     config->version_count = n;
     return NULL;
@@ -222,15 +233,15 @@ const struct kt_fault *kt_combine(struct kt_builder *b, struct kt_config *config
     return settle_groups(b, config);
 }
 
-bool kt_combine_signs(const struct kt_config *config, uint16_t scheme)
+bool kt_combine_signs(const struct kt_config *config, const uint16_t *schemes, size_t index)
 {
     for (size_t v = 0; v < config->version_count; v++) {
         for (size_t i = 0; i < config->suite_count; i++) {
             const struct kt_suite_facts *suite = kt_suite_facts(config->suites[i]->id);
 
             if (kt_suite_is_for(suite->id, config->versions[v]) &&
-                (config->role == KT_CLIENT ? kt_scheme_is_for(scheme, config->versions[v])
-                                           : kt_scheme_fits_suite(scheme, suite, config->versions[v]))) {
+                kt_scheme_of_key(schemes, index, config->versions[v]) &&
+                (config->role == KT_CLIENT || kt_scheme_fits_suite(schemes[index], suite, config->versions[v]))) {
                 return true;
             }
         }

@@ -13,8 +13,9 @@
  */
 KT_MUST_USE const struct kt_fault *kt_combine(struct kt_builder *b, struct kt_config *config);
 
-/* Whether a credential for that scheme could sign for this side. A client's may do so with every suite. */
-bool kt_combine_signs(const struct kt_config *config, uint16_t scheme);
+/* Whether a credential could sign for this side with the one at `index` of its schemes. A client's may do so with every
+ * suite. */
+bool kt_combine_signs(const struct kt_config *config, const uint16_t *schemes, size_t index);
 /* Whether there is a suite that has the server's key decrypt, and a scheme tells of such a key. */
 bool kt_combine_decrypts(const struct kt_config *config, uint16_t scheme);
 

@@ -27,6 +27,7 @@ static void init(struct kt_conn *conn, struct kt_config *config, const struct kt
     conn->hs.config = kt_config_ref(config);
     atomic_init(&conn->alert_received, -1);
     kt_rx_init(&conn->rx, &watch, config->chain_limit);
+    conn->rx.without_data = true;
     kt_tx_init(&conn->tx, &watch, config->padding);
     conn->hs.carrier = kt_carrier_tls(&conn->carrier, &conn->rx, &conn->tx, &conn->link);
     conn->begun_ms = kt_conn_now(conn);

@@ -74,6 +74,7 @@ static void note_connected(struct kt_conn *conn)
 
     if (kt_hs_is_connected(&conn->hs) && !kt_conn_is_connected(conn)) {
         conn->handshake_ms = (uint32_t)(kt_conn_now(conn) - conn->begun_ms);
+        conn->rx.without_data = false;
         atomic_store(&conn->connected, true);
         kt_notify(&conn->hs.watch, &notice);
     }

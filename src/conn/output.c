@@ -3,8 +3,10 @@
  */
 #include "conn/conn_impl.h"
 
+/* A connection that failed takes back what it lent: its alert waits for no application. */
 static const struct kt_fault *show(struct kt_conn *conn, struct kt_span *out)
 {
+    conn->lent = conn->lent && kt_conn_fault(conn) == NULL;
     if (!conn->lent) {
         KT_TRY(kt_conn_pay(conn));
     }
@@ -69,10 +71,10 @@ uint8_t *kt_conn_write(struct kt_conn *conn, size_t *len)
 
 const struct kt_fault *kt_conn_write_done(struct kt_conn *conn, size_t n)
 {
-    const struct kt_fault *fault;
+    const struct kt_fault *fault = kt_conn_fault(conn);
 
     if (!conn->lent) {
-        KT_FAIL(USAGE_STATE);
+        return fault != NULL ? fault : KT_FAULT(USAGE_STATE);
     }
     fault = kt_tx_lent_done(&conn->tx, n);
     if (fault != NULL && fault->kind == KT_KIND_USAGE) {
@@ -114,5 +116,6 @@ const struct kt_fault *kt_conn_close(struct kt_conn *conn)
         return NULL;
     }
     conn->close_owed = true;
+    conn->lent = false; /* what is paid now may stand there, and may not be all: nobody is left to give it back */
     return kt_conn_pay(conn);
 }

@@ -32,16 +32,32 @@ static bool goes_with_suite(const struct kt_suite_facts *suite, enum kt_key_kind
     return (suite->auth == KT_AUTH_RSA) == (key == KT_KEY_RSA || key == KT_KEY_RSA_PSS);
 }
 
+/* We listed the curves that it may be on (RFC 8422 section 5.3). */
+static bool is_of_our_curves(const struct kt_config *config, enum kt_key_kind key)
+{
+    uint16_t curve = kt_key_curve(key);
+
+    for (size_t i = 0; i < config->group_count; i++) {
+        if (config->groups[i]->id == curve) {
+            return true;
+        }
+    }
+    return curve == 0;
+}
+
 static const struct kt_fault *take_leaf(struct kt_hs *hs)
 {
     const struct kt_crypto *crypto = hs->config->crypto;
     struct kt_hs_work *work = hs->work;
+    enum kt_key_kind key;
 
     KT_TRY(crypto->peer_key_new(work->peer.chain[0], &work->peer_key));
     if (!kt_arena_adopt(&hs->arena, crypto->peer_key_release, work->peer_key)) {
         KT_FAIL(MEMORY_SPENT);
     }
-    if (hs->config->role == KT_CLIENT && !goes_with_suite(work->v12->facts, crypto->peer_key_kind(work->peer_key))) {
+    key = crypto->peer_key_kind(work->peer_key);
+    if (hs->config->role == KT_CLIENT &&
+        (!goes_with_suite(work->v12->facts, key) || !is_of_our_curves(hs->config, key))) {
         KT_FAIL(CERTIFICATE_KEY_UNFIT);
     }
     return NULL;

@@ -219,8 +219,8 @@ uint16_t kt_decide_scheme(const struct kt_config *config, const struct kt_creden
     for (size_t i = 0; i < credential->scheme_count; i++) {
         uint16_t scheme = credential->schemes[i];
 
-        if (kt_scheme_is_for(scheme, KT_TLS_1_3) && listed(config->schemes, config->scheme_count, scheme) &&
-            kt_id_list_has(offered, scheme)) {
+        if (kt_scheme_of_key(credential->schemes, i, KT_TLS_1_3) &&
+            listed(config->schemes, config->scheme_count, scheme) && kt_id_list_has(offered, scheme)) {
             return scheme;
         }
     }

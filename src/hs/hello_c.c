@@ -201,6 +201,23 @@ static const struct kt_fault *offer_12(struct kt_hs *hs)
     return kt_resume12_offer(hs);
 }
 
+/* Below TLS 1.2 there is nothing to choose from (RFC 5246 section 7.4.1.4.1). */
+static const struct kt_fault *offer_schemes(struct kt_hs *hs)
+{
+    struct kt_client_hello *hello = &hs->work->hello;
+
+    hello->schemes = scheme_list(hs);
+    hello->seen |= KT_EXT_BIT(SIGNATURE_ALGORITHMS);
+    if (!same_schemes(hs->config)) {
+        hello->cert_schemes = hs->config->cert_schemes_wire;
+        hello->seen |= KT_EXT_BIT(SIGNATURE_ALGORITHMS_CERT);
+    }
+    if (hello->schemes.wire.p == NULL) {
+        KT_FAIL(MEMORY_SPENT);
+    }
+    return NULL;
+}
+
 static const struct kt_fault *offer_lists(struct kt_hs *hs)
 {
     const struct kt_config *config = hs->config;
@@ -208,13 +225,11 @@ static const struct kt_fault *offer_lists(struct kt_hs *hs)
 
     hello->suites = suite_list(hs);
     hello->groups = group_list(hs);
-    hello->schemes = scheme_list(hs);
     hello->versions = wire_list(hs, hs->work->grease[2], config->versions, config->version_count);
-    hello->seen |= KT_EXT_BIT(SUPPORTED_GROUPS) | KT_EXT_BIT(SIGNATURE_ALGORITHMS);
+    hello->seen |= KT_EXT_BIT(SUPPORTED_GROUPS);
     hello->seen |= offers_13(config) ? KT_EXT_BIT(KEY_SHARE) | KT_EXT_BIT(SUPPORTED_VERSIONS) : 0;
-    if (!same_schemes(config)) {
-        hello->cert_schemes = config->cert_schemes_wire;
-        hello->seen |= KT_EXT_BIT(SIGNATURE_ALGORITHMS_CERT);
+    if (config->versions[0] >= KT_TLS_1_2) {
+        KT_TRY(offer_schemes(hs));
     }
     if (hs->server_name.len > 0 && !is_address(kt_name_span(&hs->server_name))) {
         hello->server_name = kt_name_span(&hs->server_name);
@@ -229,8 +244,7 @@ static const struct kt_fault *offer_lists(struct kt_hs *hs)
     hello->seen |= config->sct ? KT_EXT_BIT(SCT) : 0;
     kt_resume_request_tickets(config, hello);
     kt_limit13_offer(config, hello);
-    if (hello->suites.wire.p == NULL || hello->groups.wire.p == NULL || hello->schemes.wire.p == NULL ||
-        hello->versions.wire.p == NULL) {
+    if (hello->suites.wire.p == NULL || hello->groups.wire.p == NULL || hello->versions.wire.p == NULL) {
         KT_FAIL(MEMORY_SPENT);
     }
     return NULL;
@@ -242,7 +256,7 @@ static const struct kt_fault *write_hello(struct kt_hs *hs)
 
     KT_TRY(kt_offer13_write(hs));
     KT_TRY(kt_hs_writer(hs, HELLO_ROOM + hello->key_shares.len + hello->cookie.len + hello->alpn.len +
-                                hello->psk_identities.len + hello->psk_binders.len));
+                                hello->session_ticket.len + hello->psk_identities.len + hello->psk_binders.len));
     kt_client_hello_encode(&hs->work->out, hello);
     return kt_offer13_bind(hs);
 }

@@ -149,7 +149,7 @@ const struct kt_fault *kt_resume_offered(struct kt_hs *hs, const struct kt_hash 
         return NULL;
     }
     KT_TRY(client_gate(hs, &allowed));
-    if (!allowed || !hash_is_right(hs)) {
+    if (!allowed || !hash_is_right(hs) || session->data.ticket.len > KT_TICKET_OFFERED_MAX) {
         drop_session(hs);
         return NULL;
     }

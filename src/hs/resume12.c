@@ -47,7 +47,7 @@ static const struct kt_fault *offer_session(struct kt_hs *hs)
     bool allowed = false;
 
     KT_TRY(client_gate(hs, &allowed));
-    if (!allowed || session->ticket.len == 0) {
+    if (!allowed || session->ticket.len == 0 || session->ticket.len > KT_TICKET_OFFERED_MAX) {
         kt_resume_forget(hs);
         return NULL;
     }

@@ -74,8 +74,28 @@ static const struct kt_fault *check_kind(const EVP_PKEY *key)
     return NULL;
 }
 
-/* What the key can sign with. An RSASSA-PSS key may be bound to one digest: libcrypto knows, so it is tried.
- */
+/* What is for every version goes first, and what is legacy last. */
+static int rank(const struct kt_scheme_facts *scheme, enum kt_key_kind key)
+{
+    return scheme->legacy ? 2 : kt_scheme_fits_key(scheme, key, KT_TLS_1_3) ? 0 : 1;
+}
+
+/* Appends those of one rank. An RSASSA-PSS key may be bound to one digest: libcrypto knows, so it is tried. */
+static size_t append(EVP_PKEY *key, EVP_MD_CTX *ctx, const uint16_t *known, size_t count, int wanted, uint16_t *ids,
+                     size_t n)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct kt_scheme_facts *facts = kt_scheme_facts(known[i]);
+
+        if (rank(facts, kt_pki_key_kind(key)) == wanted && kt_pki_sign_init(ctx, key, facts)) {
+            ids[n++] = known[i];
+        }
+        EVP_MD_CTX_reset(ctx);
+    }
+    return n;
+}
+
+/* What the key can sign with. */
 static const struct kt_fault *list_schemes(EVP_PKEY *key, uint16_t ids[SCHEMES_MAX], size_t *count)
 {
     static const uint16_t known[] = {
@@ -90,13 +110,8 @@ static const struct kt_fault *list_schemes(EVP_PKEY *key, uint16_t ids[SCHEMES_M
     if (ctx == NULL) {
         KT_FAIL(MEMORY_SPENT);
     }
-    for (size_t i = 0; i < KT_COUNT_OF(known); i++) {
-        const struct kt_scheme_facts *facts = kt_scheme_facts(known[i]);
-
-        if (kt_pki_sign_init(ctx, key, facts)) {
-            ids[n++] = known[i];
-        }
-        EVP_MD_CTX_reset(ctx);
+    for (int wanted = 0; wanted <= 2; wanted++) {
+        n = append(key, ctx, known, KT_COUNT_OF(known), wanted, ids, n);
     }
     EVP_MD_CTX_free(ctx);
     *count = n;

@@ -67,7 +67,7 @@ KT_MUST_USE const struct kt_fault *kt_pki_key_from_pem(struct kt_span text, cons
 enum kt_key_kind kt_pki_key_kind(const EVP_PKEY *key);
 unsigned kt_pki_key_bits(const EVP_PKEY *key);
 
-/* Makes `ctx` ready to sign under the scheme; false when the key cannot. */
+/* Makes `ctx` ready to sign under the scheme; false when the key cannot, in TLS 1.2 at least. */
 KT_MUST_USE bool kt_pki_sign_init(EVP_MD_CTX *ctx, EVP_PKEY *key, const struct kt_scheme_facts *scheme);
 
 /* What the release function of our credentials is: by it kt_pki_sign knows them. */

@@ -29,7 +29,8 @@ bool kt_pki_sign_init(EVP_MD_CTX *ctx, EVP_PKEY *key, const struct kt_scheme_fac
     bool rsa = scheme->key == KT_KEY_RSA || scheme->key == KT_KEY_RSA_PSS;
     EVP_PKEY_CTX *options = NULL;
 
-    if (!kt_scheme_fits_key(scheme, kt_pki_key_kind(key), scheme->max_version) ||
+    /* What TLS 1.3 forbids, the engine does not ask for. */
+    if (!kt_scheme_fits_key(scheme, kt_pki_key_kind(key), KT_TLS_1_2) ||
         EVP_DigestSignInit(ctx, &options, digest_of(scheme), NULL, key) != 1) {
         return false;
     }

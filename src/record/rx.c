@@ -309,6 +309,9 @@ static const struct kt_fault *check_alert(struct kt_rx *rx, struct kt_span conte
 /* Empty data is allowed, to hide the length of traffic (RFC 9846 section 5.1), but it is no progress. */
 static const struct kt_fault *check_data(struct kt_rx *rx, struct kt_span content)
 {
+    if (rx->without_data) {
+        KT_FAIL(APPLICATION_DATA_EARLY);
+    }
     if (content.len == 0) {
         return spend_patience(rx);
     }

@@ -53,6 +53,7 @@ struct kt_rx {
     uint8_t content_type;    /* of the record opened last */
     bool assembly_shown;     /* it was returned by kt_rx_next and is given back at the next call */
     bool application;        /* application keys are in: epochs count */
+    bool without_data;       /* the handshake goes on: no data comes, not even an empty record of it */
     bool skip_all_data;      /* after HelloRetryRequest: by record type, not by trial */
     bool seen_any;           /* the first record has been looked at: is it TLS at all */
 };

@@ -41,6 +41,7 @@ enum {
 
     KT_SESSION_SECONDS_MAX = 604800,         /* 7 days: RFC 9846 section 4.7.1, tickets and lineages alike */
     KT_TICKETS_MAX = 8,                      /* tickets after one handshake */
+    KT_TICKET_OFFERED_MAX = 16384,           /* bytes of one that a client offers: a hello has 65535 for all */
     KT_POST_AUTH_MAX = 4,                    /* requests after the handshake that are not answered yet */
     KT_PSK_TRIES = 4,                        /* identities of a ClientHello that are opened as tickets */
     KT_PSKS_MAX = 16,                        /* external keys of a configuration */

@@ -151,11 +151,71 @@ static bool is_curve(enum kt_key_kind key)
     return key == KT_KEY_P256 || key == KT_KEY_P384 || key == KT_KEY_P521;
 }
 
+uint16_t kt_key_curve(enum kt_key_kind key)
+{
+    switch (key) {
+    case KT_KEY_P256:
+        return KT_GROUP_SECP256R1;
+    case KT_KEY_P384:
+        return KT_GROUP_SECP384R1;
+    case KT_KEY_P521:
+        return KT_GROUP_SECP521R1;
+    case KT_KEY_NONE:
+    case KT_KEY_RSA:
+    case KT_KEY_RSA_PSS:
+    case KT_KEY_ED25519:
+        break;
+    }
+    return 0;
+}
+
 bool kt_scheme_fits_key(const struct kt_scheme_facts *scheme, enum kt_key_kind key, uint16_t version)
 {
     enum kt_key_kind wanted = (enum kt_key_kind)scheme->key;
 
     return key == wanted || (version < KT_TLS_1_3 && is_curve(key) && is_curve(wanted));
+}
+
+/* The curve of the key, by the first scheme that says it. */
+static enum kt_key_kind curve_of(const uint16_t *schemes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct kt_scheme_facts *facts = kt_scheme_facts(schemes[i]);
+
+        if (kt_scheme_is_for(schemes[i], KT_TLS_1_3) && is_curve((enum kt_key_kind)facts->key)) {
+            return (enum kt_key_kind)facts->key;
+        }
+    }
+    return KT_KEY_NONE;
+}
+
+bool kt_scheme_of_key(const uint16_t *schemes, size_t index, uint16_t version)
+{
+    const struct kt_scheme_facts *facts = kt_scheme_facts(schemes[index]);
+
+    if (!kt_scheme_is_for(schemes[index], version)) {
+        return false;
+    }
+    return !is_curve((enum kt_key_kind)facts->key) ||
+           kt_scheme_fits_key(facts, curve_of(schemes, index + 1), version) || version < KT_TLS_1_3;
+}
+
+uint16_t kt_scheme_curve(const uint16_t *schemes, size_t count)
+{
+    switch (curve_of(schemes, count)) {
+    case KT_KEY_P256:
+        return KT_GROUP_SECP256R1;
+    case KT_KEY_P384:
+        return KT_GROUP_SECP384R1;
+    case KT_KEY_P521:
+        return KT_GROUP_SECP521R1;
+    case KT_KEY_NONE:
+    case KT_KEY_RSA:
+    case KT_KEY_RSA_PSS:
+    case KT_KEY_ED25519:
+        break;
+    }
+    return 0;
 }
 
 const char *kt_message_name(uint8_t type)

@@ -90,6 +90,19 @@ static const struct kt_fault *write_exports(struct shim *shim)
     return fault;
 }
 
+static const struct kt_fault *write_binding(struct shim *shim)
+{
+    uint8_t bytes[64];
+    size_t len;
+    const struct kt_fault *fault =
+        kt_conn_channel_binding(shim->conn, KT_BINDING_TLS_UNIQUE, bytes, sizeof bytes, &len);
+
+    if (fault != NULL) {
+        (void)fputs("failed to get tls-unique\n", stderr);
+    }
+    return fault != NULL ? fault : write_bytes(shim, bytes, len);
+}
+
 static const struct kt_fault *write_sizes(struct shim *shim)
 {
     static const size_t sizes[] = {0, 1, 255, 256, 257, 16383, 16384, 16385, 32767, 32768, 32769};
@@ -158,7 +171,7 @@ static const struct kt_fault *echo(struct shim *shim)
         for (size_t i = 0; i < got; i++) {
             bytes[i] ^= 0xff;
         }
-        if (fault == NULL && !shim->flags->different_sizes) {
+        if (fault == NULL) {
             fault = write_bytes(shim, bytes, got);
         }
     }
@@ -191,9 +204,7 @@ static const struct kt_fault *close_both(struct shim *shim)
 /* What cannot be told before the version is known. */
 static void check_implemented(const struct shim *shim)
 {
-    const struct shim_flags *flags = shim->flags;
-    const char *older =
-        flags->tls_unique || flags->renegotiations > 0 ? "what there is only below TLS 1.3" : flags->older;
+    const char *older = shim->flags->older;
 
     if (older != NULL && kt_conn_facts(shim->conn).version < KT_TLS_1_3) {
         exit((int)shim_missing(older));
@@ -212,8 +223,7 @@ static const struct kt_fault *exchange(struct shim *shim)
         exit(SHIM_FAILURE);
     }
     if (fault == NULL && shim->flags->tls_unique) {
-        (void)fputs("failed to get tls-unique\n", stderr);
-        exit(SHIM_FAILURE);
+        fault = write_binding(shim);
     }
     if (fault == NULL) {
         fault = write_exports(shim);
@@ -221,7 +231,7 @@ static const struct kt_fault *exchange(struct shim *shim)
     if (fault == NULL) {
         fault = write_first(shim);
     }
-    if (fault == NULL && !shim->flags->shuts_down) {
+    if (fault == NULL && !shim->flags->shuts_down && !shim->flags->different_sizes) {
         fault = echo(shim);
     }
     if (fault == NULL && shim->flags->check_close_notify) {

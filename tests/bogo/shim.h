@@ -13,6 +13,7 @@ struct shim {
     struct kt_env env;
     int64_t now; /* seconds of a clock that moves only where the runner says so */
     struct kt_ticket_ring *ring;
+    struct kt_store *store;     /* server: sessions with an id */
     struct kt_session *session; /* client: the newest one, to be offered by the next connection */
 
     /* of this connection */
@@ -34,7 +35,7 @@ struct shim {
     /* remembered for the checks */
     int64_t selected; /* which credential signed: its number, -1 for the default one or none */
     bool hello_seen;
-    unsigned sessions; /* client: how many came */
+    unsigned sessions; /* client: how many came; server: how many it keeps by an id */
     struct kt_span chain[SHIM_CHAIN_MAX];
     size_t chain_len;
     struct kt_span secrets[2]; /* of application traffic: the client's, the server's */

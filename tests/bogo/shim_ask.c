@@ -121,10 +121,13 @@ static const struct kt_fault *verify(struct shim *shim, const struct kt_ask *ask
 
 static const struct kt_fault *decrypt(struct shim *shim, const struct kt_ask *ask)
 {
+    struct kt_ask to_owner = *ask;
     uint8_t premaster[48];
-    const struct kt_fault *fault = kt_pki_decrypt(ask, premaster);
+    const struct kt_fault *fault;
 
-    return fault != NULL ? fault : kt_answer_decrypted(shim->conn, premaster, sizeof premaster);
+    to_owner.u.decrypt.credential = use_key(shim, ask->u.decrypt.credential);
+    fault = kt_pki_decrypt(&to_owner, premaster);
+    return fault != NULL ? refuse(shim, fault) : kt_answer_decrypted(shim->conn, premaster, sizeof premaster);
 }
 
 static const struct kt_fault *resume(struct shim *shim, const struct kt_ask *ask)
@@ -185,8 +188,9 @@ const struct kt_fault *shim_answer(struct shim *shim)
         return verify(shim, ask);
     case KT_ASK_RESUME:
         return resume(shim, ask);
-    case KT_ASK_FIND_PSK: /* not switched on, as the next two */
     case KT_ASK_FETCH_SESSION:
+        return kt_store_answer(shim->store, shim->conn);
+    case KT_ASK_FIND_PSK: /* not switched on, as the next one */
     case KT_ASK_KEEP_SESSIONS:
     case KT_ASK_NONE:
         break;

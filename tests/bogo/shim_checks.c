@@ -161,6 +161,21 @@ static bool right_session(const struct shim *shim, const struct kt_facts *facts)
     return true;
 }
 
+/* What TLS 1.3 has anyway, and older versions where both sides say so. */
+static bool right_extensions(const struct shim_flags *flags, const struct kt_facts *facts)
+{
+    bool newest = facts->version == KT_TLS_1_3;
+
+    if (flags->expect_extended_secret && !newest && !facts->extended_main_secret) {
+        return complain("secret: it should be the extended one");
+    }
+    if (flags->expect_renegotiation_info && !newest && !facts->secure_renegotiation) {
+        return complain("renegotiation: it should be secure");
+    }
+    return !flags->expect_no_renegotiation_info || newest || !facts->secure_renegotiation ||
+           complain("renegotiation: it should not be secure");
+}
+
 bool shim_check_connected(struct shim *shim)
 {
     struct kt_facts facts = kt_conn_facts(shim->conn);
@@ -169,7 +184,7 @@ bool shim_check_connected(struct shim *shim)
         return complain("order: connected and never asked for the configuration");
     }
     return right_names(shim, &facts) && right_algorithms(shim->flags, &facts) && right_peer(shim, &facts) &&
-           right_session(shim, &facts);
+           right_session(shim, &facts) && right_extensions(shim->flags, &facts);
 }
 
 /* Client, at the end: TLS 1.3 sends tickets after the handshake, and always may. Below, who resumed has its session. */
@@ -193,6 +208,10 @@ bool shim_check_end(struct shim *shim)
     if (shim->flags->expect_messages != NULL && strcmp(shim->flags->expect_messages, shim->trace) != 0) {
         (void)fprintf(stderr, "wrong trace, expected:\n%sgot:\n%s", shim->flags->expect_messages, shim->trace);
         return false;
+    }
+    if (!shim->resuming && ((shim->flags->expect_session_id && shim->sessions == 0) ||
+                            (shim->flags->expect_no_session_id && shim->sessions > 0))) {
+        return complain("number of sessions with an id");
     }
     return right_tickets(shim);
 }

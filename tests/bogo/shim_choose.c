@@ -72,6 +72,11 @@ static bool issued_by_one_of(const struct kt_credential *credential, struct kt_s
 
 static bool can_sign(const struct kt_credential *credential, struct kt_id_list schemes)
 {
+    /* A peer of TLS 1.1 and below does not say: what every peer of it knows. */
+    if (schemes.wire.len == 0) {
+        return shim_in(credential->schemes, credential->scheme_count, KT_SCHEME_RSA_PKCS1_MD5_SHA1) ||
+               shim_in(credential->schemes, credential->scheme_count, KT_SCHEME_ECDSA_SHA1);
+    }
     for (size_t i = 0; i + 2 <= schemes.wire.len; i += 2) {
         uint16_t scheme = (uint16_t)(schemes.wire.p[i] << 8 | schemes.wire.p[i + 1]);
         if (shim_in(credential->schemes, credential->scheme_count, scheme)) {

@@ -43,11 +43,12 @@ struct shim_flags {
 
     /* versions */
     uint64_t min_version, max_version, expect_version;
-    const char *older; /* the last flag that means something only below TLS 1.3, or NULL */
+    const char *older; /* the last flag about renegotiation, which there is only below TLS 1.3, or NULL */
     bool no_tls10, no_tls11, no_tls12, no_tls13;
 
     /* sessions */
-    bool no_ticket, skip_ticket, ask_resume, expect_session_miss, expect_no_session, expect_session_id;
+    bool no_ticket, skip_ticket, ask_resume, expect_session_miss, expect_no_session;
+    bool expect_session_id, expect_no_session_id;
     bool expect_ticket_renewal, expect_peer_sha256;
 
     /* credentials; [0] is the default one, others follow -new-x509-credential */
@@ -86,6 +87,7 @@ struct shim_flags {
     const char *export_label, *export_context;
     bool use_export_context;
     bool export_traffic_secrets, export_between_reads, tls_unique;
+    bool no_legacy_server, expect_renegotiation_info, expect_no_renegotiation_info, expect_extended_secret;
     const char *expect_messages;
 };
 
@@ -96,8 +98,7 @@ enum { SHIM_INITIAL, SHIM_RESUMING, SHIM_SETS };
 enum shim_exit shim_flags_read(struct shim_flags flags[SHIM_SETS], int argc, char **argv);
 
 /*
- * The versions that the flags leave of those the engine has, most preferred first: how many. Here is the table of
- * what it has: a version that lands is one line of it.
+ * The versions that the flags leave, most preferred first: how many.
  */
 size_t shim_versions(const struct shim_flags *flags, uint16_t out[4]);
 

@@ -21,9 +21,8 @@ static const struct kt_policy *widest_policy(const struct shim_flags *flags)
 {
     uint16_t versions[4];
     size_t count = shim_versions(flags, versions);
-    const struct kt_policy *legacy = versions[count - 1] < KT_TLS_1_3 ? kt_policy_named("legacy") : NULL;
 
-    return legacy != NULL ? legacy : &kt_policy_2026_modern;
+    return versions[count - 1] < KT_TLS_1_3 ? &kt_policy_2026_legacy : &kt_policy_2026_modern;
 }
 
 /* The suites that can be used with one of the versions. */
@@ -40,29 +39,41 @@ static size_t usable_suites(const struct kt_policy *policy, uint16_t out[SHIM_LI
     return count;
 }
 
-/* The list of the runner is for TLS 1.2 and below; the suites of TLS 1.3 stay as they are. */
+static size_t add_suites(const struct kt_policy *policy, bool of_13, uint16_t out[SHIM_LIST_MAX], size_t count)
+{
+    for (size_t i = 0; i < policy->suite_count && count < SHIM_LIST_MAX; i++) {
+        if ((policy->suites[i] >> 8 == 0x13) == of_13) {
+            out[count++] = policy->suites[i];
+        }
+    }
+    return count;
+}
+
+/* The list of the runner is for TLS 1.2 and below; the suites of TLS 1.3 stay as they are. Of its expressions only the
+ * one for all suites is known, and that 3DES never is one of them. */
 static enum shim_exit set_suites(const struct shim_flags *flags, const struct kt_policy *policy,
                                  struct kt_builder *builder)
 {
     uint16_t suites[SHIM_LIST_MAX];
     char list[1024];
-    size_t count = 0;
+    size_t count = add_suites(policy, true, suites, 0);
 
     if (flags->ciphers == NULL) {
         return SHIM_GOOD;
     }
-    for (size_t i = 0; i < policy->suite_count; i++) {
-        if (policy->suites[i] >> 8 == 0x13) {
-            suites[count++] = policy->suites[i];
-        }
-    }
     (void)snprintf(list, sizeof list, "%s", flags->ciphers);
     for (char *rest = list, *name; (name = strtok_r(rest, ":", &rest)) != NULL;) {
         uint16_t suite = kt_suite_named(name);
-        if (suite == 0 || count == SHIM_LIST_MAX) {
+        if (strcmp(name, "ALL") == 0) {
+            count = add_suites(policy, false, suites, count);
+        } else if (suite != 0 && count < SHIM_LIST_MAX) {
+            suites[count++] = suite;
+        } else if (strcmp(name, "3DES") != 0) {
             return shim_missing("a list of suites with an expression or a suite that we do not have");
         }
-        suites[count++] = suite;
+    }
+    if (count == add_suites(policy, true, suites, 0)) {
+        return shim_missing("a list of suites with nothing that we have");
     }
     shim_must(kt_builder_suites(builder, suites, count));
     return SHIM_GOOD;
@@ -164,15 +175,32 @@ static enum shim_exit set_groups(const struct shim_flags *flags, struct kt_build
     return SHIM_GOOD;
 }
 
+/* The runner's list is for checking; ours for both, so that a server signs by what stands behind it. */
+static size_t add_own_schemes(const struct shim_flags *flags, uint16_t ids[SHIM_LIST_MAX])
+{
+    const struct kt_policy *policy = widest_policy(flags);
+    size_t count = flags->verify_prefs.count;
+
+    memcpy(ids, flags->verify_prefs.ids, count * sizeof ids[0]);
+    for (size_t i = 0; flags->server && i < policy->scheme_count && count < SHIM_LIST_MAX; i++) {
+        if (!shim_in(ids, count, policy->schemes[i])) {
+            ids[count++] = policy->schemes[i];
+        }
+    }
+    return count;
+}
+
 static enum shim_exit set_schemes(const struct shim_flags *flags, struct kt_builder *builder)
 {
+    uint16_t ids[SHIM_LIST_MAX];
+
     for (size_t i = 0; i < flags->verify_prefs.count; i++) {
         if (!shim_in(widest_policy(flags)->schemes, widest_policy(flags)->scheme_count, flags->verify_prefs.ids[i])) {
             return shim_missing("a signature scheme");
         }
     }
     if (flags->verify_prefs.count > 0) {
-        shim_must(kt_builder_schemes(builder, flags->verify_prefs.ids, flags->verify_prefs.count));
+        shim_must(kt_builder_schemes(builder, ids, add_own_schemes(flags, ids)));
         shim_must(kt_builder_cert_schemes(builder, flags->verify_prefs.ids, flags->verify_prefs.count));
     }
     return SHIM_GOOD;

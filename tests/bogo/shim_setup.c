@@ -187,13 +187,32 @@ static void set_asks(const struct shim_flags *flags, struct kt_builder *builder)
     }
 }
 
+/* A server without tickets: neither are there any to be sent, nor can the keys of this one ring open those of another.
+ */
+static void set_ids_only(struct shim *shim, struct kt_builder *builder, struct kt_resumption resumption)
+{
+    struct kt_ticket_ring *ring;
+
+    shim_must(kt_ticket_ring_new(&shim->env, NULL, &ring));
+    resumption.ring = ring;
+    resumption.tickets = 0;
+    shim_must(kt_builder_resumption(builder, &resumption));
+    kt_ticket_ring_unref(ring);
+}
+
 static void set_resumption(struct shim *shim, struct kt_builder *builder)
 {
     struct kt_resumption resumption = kt_resumption_default();
 
     resumption.ring = shim->ring;
     resumption.tickets = shim->flags->skip_ticket ? 0 : resumption.tickets;
-    shim_must(kt_builder_resumption(builder, shim->flags->no_ticket ? NULL : &resumption));
+    resumption.session_ids = shim->flags->server;
+    shim_must(kt_builder_resumption(builder, &resumption));
+    if (shim->flags->no_ticket && !shim->flags->server) {
+        shim_must(kt_builder_resumption(builder, NULL));
+    } else if (shim->flags->no_ticket) {
+        set_ids_only(shim, builder, resumption);
+    }
 }
 
 static void set_rest(struct shim *shim, struct kt_builder *builder)
@@ -209,6 +228,8 @@ static void set_rest(struct shim *shim, struct kt_builder *builder)
     set_resumption(shim, builder);
     kt_builder_staple(builder, flags->ocsp);
     kt_builder_sct(builder, flags->ask_scts);
+    kt_builder_danger_no_renegotiation_info(builder, !flags->no_legacy_server);
+    kt_builder_danger_unbound_resumption(builder, true);
     /* On servers it is on by default, with BoringSSL and with us. */
     kt_builder_grease(builder, flags->server || flags->grease || flags->permute);
     kt_builder_danger_keylog(builder, flags->export_traffic_secrets);
@@ -255,7 +276,8 @@ void shim_release(struct shim *shim)
     }
     free((void *)shim->secrets[0].p);
     free((void *)shim->secrets[1].p);
-    *shim = (struct shim){.env = shim->env, .now = shim->now, .ring = shim->ring, .session = shim->session};
+    *shim = (struct shim){
+        .env = shim->env, .now = shim->now, .ring = shim->ring, .store = shim->store, .session = shim->session};
 }
 
 static uint64_t monotonic_ms(void *user)
@@ -277,10 +299,12 @@ void shim_begin(struct shim *shim)
     shim->env.observer = shim_watch;
     shim->env.user = shim;
     shim_must(kt_ticket_ring_new(&shim->env, NULL, &shim->ring));
+    shim_must(kt_store_new(NULL, &shim->store));
 }
 
 void shim_end(struct shim *shim)
 {
     kt_session_unref(shim->session);
+    kt_store_free(shim->store);
     kt_ticket_ring_unref(shim->ring);
 }

@@ -35,6 +35,20 @@ static void keep_secret(struct shim *shim, const struct kt_notice *notice)
     shim->secrets[client ? 0 : 1] = (struct kt_span){copy, notice->u.secret.secret.len};
 }
 
+/* Ours to be found by its id, or the server's to be offered. */
+static void keep_session(struct shim *shim, const struct kt_notice *notice)
+{
+    shim->sessions++;
+    if (notice->direction == KT_SENDING) {
+        if (!kt_store_keep(shim->store, notice->u.session)) {
+            shim_broken("out of memory");
+        }
+        return;
+    }
+    kt_session_unref(shim->session);
+    shim->session = kt_session_ref(notice->u.session);
+}
+
 void shim_watch(void *user, const struct kt_conn *conn, const struct kt_notice *notice)
 {
     struct shim *shim = user;
@@ -62,9 +76,7 @@ void shim_watch(void *user, const struct kt_conn *conn, const struct kt_notice *
         keep_secret(shim, notice);
         break;
     case KT_NOTICE_SESSION:
-        kt_session_unref(shim->session);
-        shim->session = kt_session_ref(notice->u.session);
-        shim->sessions++;
+        keep_session(shim, notice);
         break;
     case KT_NOTICE_POST_AUTH:
     case KT_NOTICE_STATE:

@@ -11,8 +11,8 @@ import pytest
 from support import command
 
 VERBS = ["handshake", "data", "update-send", "update-both", "peer-update", "close"]
-LATER = ["resume", "client-auth", "ocsp", "limit", "policy", "binding"]  # on connections of their own
-NEED_FILES = ["client-auth", "ocsp"]  # which openssl makes
+LATER = ["resume", "psk", "client-auth", "post-auth", "ocsp", "limit", "policy", "binding"]  # on connections of their own
+NEED_FILES = ["psk", "client-auth", "post-auth", "ocsp"]  # which openssl makes
 ROWS = [("keyturn", "keyturn"), ("keyturn", "openssl"), ("keyturn", "gnutls"), ("openssl", "keyturn"),
         ("gnutls", "keyturn")]
 FAILED_CELL = 7
@@ -62,7 +62,7 @@ def test_every_cell_passes(tour):
     assert list(by_name(cells)) == expected
     for cell in cells:
         assert cell["result"] == "pass" and cell["version"] == "TLSv1.3" and 0 <= cell["ms"] < 60000
-    assert re.search(r"^58 passed, 0 failed, in [0-9.]+ s$", process.out.decode(), re.M)
+    assert re.search(r"^68 passed, 0 failed, in [0-9.]+ s$", process.out.decode(), re.M)
 
 
 def test_it_is_plain_text_for_100_columns(tour):
@@ -72,7 +72,7 @@ def test_it_is_plain_text_for_100_columns(tour):
     for word in ("ClientHello", "Finished", "KeyUpdate", "close_notify"):
         assert word in text
     rows = [line.split()[:3] for line in text.splitlines() if " TLSv1.3 " in line and "|" not in line]
-    assert rows == 2 * [[client, server, "TLSv1.3"] for client, server in ROWS]
+    assert rows == 3 * [[client, server, "TLSv1.3"] for client, server in ROWS]
     assert process.err == ""
 
 
@@ -95,7 +95,7 @@ def test_a_program_that_is_missing_is_a_failure(tour, programs):
     failed = [name for name, cell in by_name(cells).items() if cell["result"] == "fail"]
     assert failed == [f"keyturn/gnutls/{verb}" for verb in VERBS + LATER if verb != "peer-update"]
     assert b"gnutls-serv is not installed" in process.out
-    assert b"47 passed, 11 failed" in process.out
+    assert b"55 passed, 13 failed" in process.out
 
 
 def test_without_any_peer_we_still_meet_ourselves(tour, tmp_path):
@@ -110,6 +110,17 @@ def test_only_what_is_tried_on_connections_of_its_own(tour):
     assert process.code == command.DONE, process.report()
     assert list(by_name(cells)) == ["gnutls/keyturn/resume"] and cells[0]["version"] == "TLSv1.3"
     assert b"handshake" not in process.out
+
+
+@pytest.mark.parametrize("cell,heads", [("keyturn/keyturn/psk", [b"resume psk client-auth post-auth ocsp"]),
+                                        ("keyturn/keyturn/policy", [b"limit policy binding"]),
+                                        ("keyturn/keyturn/p[so]*", [b"resume psk client-auth post-auth ocsp",
+                                                                    b"limit policy binding"])])
+def test_only_the_tables_that_have_cells(tour, cell, heads):
+    process, _ = tour("--only", cell)
+    assert process.code == command.DONE, process.report()
+    lines = [b" ".join(line.split()) for line in process.out.splitlines() if line.startswith(b"client ")]
+    assert lines == [b"client server version " + head for head in heads]
 
 
 # Each makes one thing not happen, and the peer does not say so; what counts is what our side says, or both do.
@@ -135,6 +146,8 @@ def test_a_server_that_does_not_ask_for_a_certificate_is_a_failure(tour, program
     ("gnutls-cli", "--resume", "gnutls/keyturn/resume", rb"no handshake|resumed=yes"),
     ("openssl", "-status", "openssl/keyturn/ocsp", rb"did not say: Cert Status: good"),
     ("gnutls-cli", "--verbose", "gnutls/keyturn/binding", rb"no channel binding"),
+    ("openssl", "-enable_pha", "openssl/keyturn/post-auth", rb"the client did not offer to be asked"),
+    ("gnutls-cli", "--post-handshake-auth", "gnutls/keyturn/post-auth", rb"the client did not offer to be asked"),
 ])
 def test_what_did_not_happen_is_a_failure(tour, programs, name, option, cell, why):
     real = shutil.which(name)
@@ -142,6 +155,50 @@ def test_what_did_not_happen_is_a_failure(tour, programs, name, option, cell, wh
     process, cells = tour("--only", cell, env={"PATH": f"{programs}:/usr/bin:/bin"})
     assert process.code == FAILED_CELL and [c["result"] for c in cells] == ["fail"]
     assert re.search(rb"failed:\n +.*(%s)" % why, process.out), process.report()
+
+
+WORD_CHANGED = '#!/bin/sh\nfor w; do shift; test "$w" = {word} && w={other}; set -- "$@" "$w"; done\nexec {real} "$@"\n'
+
+
+@pytest.mark.parametrize("name,word,cell,why", [
+    ("openssl", "tour", "keyturn/openssl/psk", rb"not  psk=tour but TLSv1.3 .* scheme=[a-z]"),  # it shows a certificate
+    ("openssl", "tour", "openssl/keyturn/psk", rb"no handshake"),
+    ("gnutls-cli", "tour", "gnutls/keyturn/psk", rb"no handshake"),
+])
+def test_a_key_of_another_name_is_a_failure(tour, programs, name, word, cell, why):
+    fake(programs, name, WORD_CHANGED.format(word=word, other="tower", real=shutil.which(name)))
+    process, cells = tour("--only", cell, env={"PATH": f"{programs}:/usr/bin:/bin"})
+    assert process.code == FAILED_CELL and [c["result"] for c in cells] == ["fail"]
+    assert re.search(rb"failed:\n +.*(%s)" % why, process.out), process.report()
+
+
+MUTE = """#!{python}
+# {real}, told nothing that asks a client for a certificate.
+import os, subprocess, sys
+if sys.argv[1] != "s_server":
+    os.execv({real!r}, sys.argv)
+child = subprocess.Popen([{real!r}, *sys.argv[1:]], stdin=subprocess.PIPE)
+while line := os.read(0, 65536):
+    if line != b"c\\n":
+        child.stdin.write(line)
+        child.stdin.flush()
+child.stdin.close()
+sys.exit(child.wait())
+"""
+
+
+def test_a_server_that_never_asks_is_a_failure(tour, programs):
+    fake(programs, "openssl", MUTE.format(python=shutil.which("python3", path="/usr/bin"), real=shutil.which("openssl")))
+    process, cells = tour("--only", "keyturn/openssl/post-auth", env={"PATH": f"{programs}:/usr/bin:/bin"})
+    assert process.code == FAILED_CELL and [c["result"] for c in cells] == ["fail"]
+    assert b"got no certificate" in process.out
+
+
+def test_a_server_that_does_not_know_our_authority_is_a_failure(tour, programs):
+    fake(programs, "openssl", WORD_CHANGED.format(word="-CAfile", other="-chainCAfile", real=shutil.which("openssl")))
+    process, cells = tour("--only", "keyturn/openssl/post-auth", env={"PATH": f"{programs}:/usr/bin:/bin"})
+    assert process.code == FAILED_CELL and [c["result"] for c in cells] == ["fail"]
+    assert b"got no certificate" in process.out
 
 
 LIAR = """#!{python}

@@ -169,9 +169,10 @@ static void a_record_shows_nothing_until_it_is_judged(void **state)
     (void)state;
     for (size_t i = 0; i < KT_COUNT_OF(suites); i++) {
         for (size_t k = 0; k < KT_COUNT_OF(lengths); k++) {
-            opens_unseen(suites[i], KT_TLS_1_2, lengths[k]);
+            for (uint16_t version = KT_TLS_1_0; version <= KT_TLS_1_2; version++) {
+                opens_unseen(suites[i], version, lengths[k]);
+            }
         }
-        opens_unseen(suites[i], KT_TLS_1_0, 100);
     }
 }
 
@@ -195,27 +196,83 @@ static void sealing_shows_nothing(void **state)
 
 /* ---- static RSA ---- */
 
-static void whether_a_premaster_was_right_does_not_show(void **state)
+static void take_unseen(uint8_t premaster[KT_PREMASTER_LEN], uint8_t first, size_t len)
 {
-    uint8_t made_up[KT_PREMASTER_LEN] = {9, 9}, decrypted[KT_PREMASTER_LEN] = {3, 3, 5};
-    size_t len = KT_PREMASTER_LEN;
+    uint8_t decrypted[KT_PREMASTER_LEN] = {first, 3, 5};
 
-    (void)state;
+    memset(premaster, 9, KT_PREMASTER_LEN);
+    hide(premaster, KT_PREMASTER_LEN);
     hide(decrypted, sizeof decrypted);
     hide(&len, sizeof len);
     begin();
-    kt_premaster12_take(made_up, decrypted, len, KT_TLS_1_2);
+    kt_premaster12_take(premaster, decrypted, len, KT_TLS_1_2);
     assert_int_equal(seen(), 0);
-    show(made_up, sizeof made_up);
-    assert_int_equal(made_up[2], 5);
+}
+
+static void whether_a_premaster_was_right_does_not_show(void **state)
+{
+    static const struct {
+        uint8_t first;
+        size_t len;
+        uint8_t third;
+    } cases[] = {{3, KT_PREMASTER_LEN, 5}, {2, KT_PREMASTER_LEN, 9}, {3, 0, 9}, {3, 47, 9}, {3, SIZE_MAX, 9}};
+    uint8_t premaster[KT_PREMASTER_LEN];
+
+    (void)state;
+    for (size_t i = 0; i < KT_COUNT_OF(cases); i++) {
+        take_unseen(premaster, cases[i].first, cases[i].len);
+        show(premaster, sizeof premaster);
+        assert_int_equal(premaster[2], cases[i].third);
+    }
+}
+
+/* From the premaster secret to the keys and to Finished, by the PRF of the version. */
+static void derive_unseen(uint16_t version, bool extended)
+{
+    const struct kt_suite *suite = kt_crypto_suite(kt_crypto_libcrypto(), KT_SUITE_RSA_WITH_AES_128_CBC_SHA);
+    uint8_t premaster[KT_PREMASTER_LEN], random[KT_RANDOM_LEN] = {1}, digest[36] = {2};
+    uint8_t finished[KT_FINISHED12_LEN], came[KT_FINISHED12_LEN] = {3};
+    struct kt_keys12 client, server;
+    const struct kt_hash *transcript;
+    struct kt_secret secret;
+    struct kt_prf prf;
+    bool equal;
+
+    assert_true(kt_prf12_of(kt_crypto_libcrypto(), suite, version, &prf, &transcript));
+    take_unseen(premaster, 3, KT_PREMASTER_LEN);
+    begin();
+    if (extended) {
+        kt_main_secret12_extended(&prf, kt_span_of(premaster, sizeof premaster), kt_span_of(digest, transcript->len),
+                                  &secret);
+    } else {
+        kt_main_secret12(&prf, kt_span_of(premaster, sizeof premaster), random, random, &secret);
+    }
+    kt_keys12_derive(&prf, suite, version, false, &secret, random, random, &client, &server);
+    kt_finished12(&prf, &secret, KT_CLIENT, kt_span_of(digest, transcript->len), finished);
+    equal = kt_ct_eq(finished, came, sizeof came);
+    assert_int_equal(seen(), 0);
+    show(&equal, sizeof equal);
+    assert_false(equal);
+}
+
+static void what_is_made_of_a_premaster_does_not_show(void **state)
+{
+    (void)state;
+    for (uint16_t version = KT_TLS_1_0; version <= KT_TLS_1_2; version++) {
+        derive_unseen(version, false);
+        derive_unseen(version, true);
+    }
 }
 
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_instrument_sees_a_jump_and_a_look_up),    cmocka_unit_test(compares_show_nothing),
-        cmocka_unit_test(a_record_shows_nothing_until_it_is_judged),   cmocka_unit_test(sealing_shows_nothing),
+        cmocka_unit_test(the_instrument_sees_a_jump_and_a_look_up),
+        cmocka_unit_test(compares_show_nothing),
+        cmocka_unit_test(a_record_shows_nothing_until_it_is_judged),
+        cmocka_unit_test(sealing_shows_nothing),
         cmocka_unit_test(whether_a_premaster_was_right_does_not_show),
+        cmocka_unit_test(what_is_made_of_a_premaster_does_not_show),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,8 +6,10 @@ import pytest
 
 from support import command, java
 
-VERSIONS = ["TLSv1.3"]
+VERSIONS = ["TLSv1.3", "TLSv1.2"]
 SUITES = ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"]
+SUITES12 = [(leaf, f"TLS_ECDHE_{sign}_WITH_{aead}") for leaf, sign in (("p256", "ECDSA"), ("rsa", "RSA"))
+            for aead in ("AES_128_GCM_SHA256", "AES_256_GCM_SHA384", "CHACHA20_POLY1305_SHA256")]
 GROUPS = {"x25519": "x25519", "secp256r1": "secp256r1", "secp384r1": "secp384r1"}
 LEAVES = ["p256", "p384", "rsa", "ed25519"]
 BYTES = random.Random(2).randbytes(300000)
@@ -179,7 +181,8 @@ def test_java_shows_a_certificate(cli, jvm, pki, version, leaf):
 def test_java_shows_none_where_one_is_needed(cli, jvm, pki, version):
     server = cli.serve("--client-ca", pki.ca)
     client = jvm.client(server.port, version=version)
-    assert client.code == 1 and server.wait_failure().alert == "certificate_required"
+    alert = {"TLSv1.3": "certificate_required", "TLSv1.2": "handshake_failure"}[version]
+    assert client.code == 1 and server.wait_failure().alert == alert
 
 
 @pytest.mark.parametrize("groups", [None, "secp256r1,secp384r1"])
@@ -206,6 +209,71 @@ def test_java_refuses_a_wrong_name_and_a_stranger(cli, jvm, pki, version):
         server = cli.serve(leaf=leaf)
         assert jvm.client(server.port, version=version).code == 1
         assert server.wait_failure().direction == "received"
+
+
+# TLS 1.2
+
+
+@pytest.mark.parametrize("leaf, suite", SUITES12)
+def test_we_connect_with_each_suite_of_tls_1_2(cli, jvm, pki, leaf, suite):
+    server = jvm.server(version="TLSv1.2", suite=suite, leaf=pki.leaf(leaf))
+    assert done(cli.connect(server.port, data=BYTES), BYTES)["suite"] == suite
+
+
+@pytest.mark.parametrize("leaf, suite", SUITES12)
+def test_java_connects_with_each_suite_of_tls_1_2(cli, jvm, pki, leaf, suite):
+    server = cli.serve(leaf=pki.leaf(leaf))
+    facts, = served(jvm.client(server.port, version="TLSv1.2", suite=suite, bytes=len(BYTES)))
+    assert facts["suite"] == server.wait_connected()["suite"] == suite
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_each_group_of_tls_1_2(cli, jvm, pki, group):
+    """With a key of RSA: a certificate's curve would have to be among the groups, too."""
+    there = jvm.server(version="TLSv1.2", groups=GROUPS[group], leaf=pki.rsa)
+    assert done(cli.connect(there.port, data=BYTES), BYTES)["group"] == group
+    here = cli.serve("--groups", group, leaf=pki.rsa)
+    served(jvm.client(here.port, version="TLSv1.2", groups=GROUPS[group]))
+    assert here.wait_connected()["group"] == group
+
+
+def test_we_resume_by_id(cli, jvm, tmp_path):
+    server = jvm.server(version="TLSv1.2", tickets=False)
+    for resumed in ("no", "yes", "yes"):
+        client = cli.connect(server.port, "--session", tmp_path / "session", "--trace=json", data=BYTES)
+        assert done(client, BYTES)["resumed"] == resumed, client.report()
+        assert "NewSessionTicket" not in messages(client.err)
+
+
+def test_java_resumes_by_id(cli, jvm):
+    server = cli.serve("--session-ids", "--session-store", "memory", "--trace=json")
+    served(jvm.client(server.port, version="TLSv1.2", tickets=False, count=3))
+    assert re.findall(r"resumed=(\w+)", server.err) == ["no", "yes", "yes"]
+    assert '"NewSessionTicket"' not in server.err
+
+
+def test_java_gets_no_id_unless_asked_for(cli, jvm):
+    server = cli.serve()
+    served(jvm.client(server.port, version="TLSv1.2", tickets=False, count=2))
+    assert re.findall(r"resumed=(\w+)", server.err) == ["no", "no"]
+
+
+def test_the_newest_version_of_both_is_spoken(cli, jvm):
+    both = "TLSv1.3,TLSv1.2"
+    here = cli.serve()
+    assert [facts["version"] for wish in (both, "TLSv1.2") for facts in served(jvm.client(here.port, version=wish))] == [
+        "TLSv1.3", "TLSv1.2"]
+    there = jvm.server(version=both)
+    for words, version in (([], "TLSv1.3"), (["--max-version", "TLSv1.2"], "TLSv1.2")):
+        assert done(cli.connect(there.port, *words, data=BYTES), BYTES)[None] == [version]
+
+
+def test_java_of_tls_1_2_is_refused_where_1_3_is_the_least(cli, jvm):
+    server = cli.serve("--min-version", "TLSv1.3")
+    assert jvm.client(server.port, version="TLSv1.2").code == 1
+    assert (server.wait_failure().reason, server.wait_failure().alert) == ("VERSION_NOT_SUPPORTED", "protocol_version")
+    client = cli.connect(jvm.server(version="TLSv1.2").port, "--min-version", "TLSv1.3")
+    assert client.code == command.PROTOCOL and command.failure(client.err).alert == "protocol_version", client.report()
 
 
 # keys change

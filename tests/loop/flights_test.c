@@ -229,6 +229,43 @@ static void a_flight_left_after_the_close_stays_here(void **user)
     loop_close(&l);
 }
 
+/* What was lent when the close came is nobody's to give back: neither the flight nor the close may wait for it. */
+static void a_close_takes_back_what_was_lent(void **user)
+{
+    size_t len;
+
+    (void)user;
+    open_both();
+    assert_non_null(kt_conn_write(l.server, &len));
+    leave_ticket(60000);
+    assert_null(kt_conn_close(l.server));
+    assert_int_equal(kt_conn_write_done(l.server, 10)->reason, KT_REASON_USAGE_STATE);
+    settle();
+    assert_string_equal(order, "ta");
+    assert_int_equal(kt_conn_status(l.client) & KT_IN_CLOSED, KT_IN_CLOSED);
+    assert_int_equal(kt_conn_status(l.server) & KT_HAS_OUTPUT, 0);
+    loop_close(&l);
+}
+
+/* The receiving half fails while an application fills memory: the alert goes out all the same. */
+static void an_alert_does_not_wait_for_memory_that_is_lent(void **user)
+{
+    uint8_t *in;
+    size_t len;
+
+    (void)user;
+    open_both();
+    assert_non_null(kt_conn_write(l.server, &len));
+    in = kt_conn_in(l.server, &len);
+    memcpy(in, "GET / HTTP/1.1\r\n", 16);
+    assert_non_null(kt_conn_in_done(l.server, 16));
+    settle();
+    assert_string_equal(order, "a");
+    assert_ptr_equal(kt_conn_write_done(l.server, 10), kt_conn_fault(l.server));
+    assert_int_equal(kt_conn_status(l.server) & KT_HAS_OUTPUT, 0);
+    loop_close(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,6 +277,8 @@ int main(void)
         cmocka_unit_test(an_alert_goes_before_the_rest_of_a_flight),
         cmocka_unit_test(the_close_goes_behind_the_flights),
         cmocka_unit_test(a_flight_left_after_the_close_stays_here),
+        cmocka_unit_test(a_close_takes_back_what_was_lent),
+        cmocka_unit_test(an_alert_does_not_wait_for_memory_that_is_lent),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "session/session_impl.h"
 #include "support/plain12.h"
 
 static struct loop l;
@@ -492,6 +493,29 @@ static void another_session_is_no_answer(void **user)
     end();
 }
 
+/* Of other servers: Java's holds the client's chain. Up to what we offer it is the server's matter. */
+static void a_ticket_of_any_length_hinders_nobody(void **user)
+{
+    static const size_t sizes[] = {2000, 20000, KT_TICKET_OFFERED_MAX, KT_TICKET_OFFERED_MAX + 1, 65535};
+    static const uint8_t ticket[65535] = {1};
+    struct kt_session_data data;
+    struct kt_session *other;
+
+    (void)user;
+    by_id = false;
+    begin(&usual);
+    for (size_t i = 0; i < KT_COUNT_OF(sizes); i++) {
+        data = kept->data;
+        data.ticket = kt_span_of(ticket, sizes[i]);
+        assert_null(kt_session_new(&l.env.env, &data, &other));
+        kt_session_unref(kept);
+        kept = other;
+        assert_false(resumes(&usual));
+        assert_true(resumes(&usual));
+    }
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -510,6 +534,7 @@ int main(void)
         cmocka_unit_test(a_revoked_session_is_not_found),
         cmocka_unit_test(an_id_that_nobody_keeps_is_a_full_handshake),
         cmocka_unit_test(another_session_is_no_answer),
+        cmocka_unit_test(a_ticket_of_any_length_hinders_nobody),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -395,8 +395,8 @@ static unsigned grease_in(struct kt_span whole)
 {
     struct kt_reader r = kt_reader_over(kt_span_of(whole.p + 4, whole.len - 4));
     struct kt_reader exts;
-    struct kt_span nonce, ticket, block, content;
-    uint16_t number;
+    struct kt_span nonce, ticket, content, block = {NULL, 0};
+    uint16_t number = 0;
     uint32_t skipped;
     unsigned count = 0;
 
@@ -716,6 +716,28 @@ static void a_ticket_cut_short_is_a_full_handshake(void **user)
         connect_again(&usual, cut);
         expect_resumed(false);
         kt_session_unref(cut);
+    }
+    kt_session_unref(good);
+}
+
+/* Up to what we offer it is the server's matter; above it, no hello of ours could hold all else, too. */
+static void a_ticket_of_any_length_hinders_nobody(void **user)
+{
+    static const size_t sizes[] = {2000, 20000, KT_TICKET_OFFERED_MAX, KT_TICKET_OFFERED_MAX + 1, 65535};
+    static const uint8_t ticket[65535] = {1};
+    struct kt_session_data data;
+    struct kt_session *other, *good;
+
+    (void)user;
+    first(&usual);
+    good = kt_session_ref(kept);
+    data = good->data;
+    for (size_t i = 0; i < KT_COUNT_OF(sizes); i++) {
+        data.ticket = kt_span_of(ticket, sizes[i]);
+        assert_null(kt_session_new(&l.env.env, &data, &other));
+        connect_again(&usual, other);
+        expect_resumed(false);
+        kt_session_unref(other);
     }
     kt_session_unref(good);
 }
@@ -1103,6 +1125,7 @@ int main(void)
         RESUME_TEST(a_wrong_binder_after_a_retry_is_fatal),
         RESUME_TEST(every_damaged_byte_of_a_ticket_is_a_full_handshake),
         RESUME_TEST(a_ticket_cut_short_is_a_full_handshake),
+        RESUME_TEST(a_ticket_of_any_length_hinders_nobody),
         RESUME_TEST(an_expired_session_is_not_offered),
         RESUME_TEST(a_server_looks_at_the_clock_itself),
         RESUME_TEST(no_chain_of_tickets_outlives_its_lineage),

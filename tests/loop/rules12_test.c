@@ -145,6 +145,55 @@ static void an_unsolicited_status_is_refused(void **user)
            .how = PLAIN12_BEFORE, .other = {KT_MSG_CERTIFICATE_STATUS, 0, 0, 5, 1, 0, 0, 1, 9}, .other_len = 9);
 }
 
+/* What goes before the client's turn must not be read as if it had come behind it. */
+static void nothing_stands_behind_server_hello_done(void **user)
+{
+    (void)user;
+    expect(&plain, MESSAGE_NOT_LAST, UNEXPECTED_MESSAGE, .from = KT_SERVER, .type = KT_MSG_SERVER_HELLO_DONE,
+           .how = PLAIN12_AFTER, .other = {KT_MSG_NEW_SESSION_TICKET}, .other_len = 1);
+    suite = KT_SUITE_RSA_WITH_AES_128_GCM_SHA256;
+    expect(&legacy, MESSAGE_NOT_LAST, UNEXPECTED_MESSAGE, .from = KT_SERVER, .type = KT_MSG_SERVER_HELLO_DONE,
+           .how = PLAIN12_AFTER, .other = {KT_MSG_NEW_SESSION_TICKET}, .other_len = 1);
+}
+
+/* What the server says under its keys is lost. */
+static size_t lose_finished(void *user, enum kt_role from, uint8_t *record, size_t len, size_t cap)
+{
+    bool *under_keys = user;
+
+    (void)cap;
+    if (from == KT_CLIENT) {
+        return len;
+    }
+    if (*under_keys) {
+        return 0;
+    }
+    *under_keys = record[0] == KT_CONTENT_CCS;
+    return len;
+}
+
+static void no_data_comes_before_finished_not_even_an_empty_record(void **user)
+{
+    bool under_keys = false;
+    uint8_t record[128], *in;
+    size_t len, room;
+
+    (void)user;
+    loop_open(&l, &plain);
+    l.filter = lose_finished;
+    l.filter_user = &under_keys;
+    loop_run(&l);
+    assert_true(kt_conn_is_connected(l.server) && !kt_conn_is_connected(l.client));
+    l.server->tx.protection.sequence = 0;
+    assert_null(kt_protection_seal(&l.server->tx.protection, KT_CONTENT_DATA, NULL, 0, 0, record, &len));
+    in = kt_conn_in(l.client, &room);
+    assert_true(room >= len);
+    memcpy(in, record, len);
+    assert_non_null(kt_conn_in_done(l.client, len));
+    loop_assert_failed(l.client, APPLICATION_DATA_EARLY, UNEXPECTED_MESSAGE);
+    loop_close(&l);
+}
+
 /* ---- 3.1: what is chosen was offered ---- */
 
 static void a_curve_that_was_not_offered_is_refused(void **user)
@@ -292,6 +341,36 @@ static void a_new_session_id_is_no_resumption(void **user)
     loop_close(&l);
 }
 
+static void only_x25519(struct kt_builder *b)
+{
+    const uint16_t group = KT_GROUP_X25519;
+
+    only_12(b);
+    assert_null(kt_builder_groups(b, &group, 1));
+}
+
+static void lists_a_curve(struct kt_client_hello *hello)
+{
+    static const uint8_t groups[] = {0, KT_GROUP_X25519, 0, KT_GROUP_SECP256R1};
+
+    hello->groups.wire = (struct kt_span){groups, sizeof groups};
+}
+
+/* The certificate is for P-256 (RFC 8422 section 5.3). */
+static void a_certificate_is_of_a_curve_that_the_client_lists(void **user)
+{
+    const struct loop_setup setup = {.client = only_x25519, .server = only_12};
+
+    (void)user;
+    loop_open(&l, &setup);
+    loop_run(&l);
+    loop_assert_failed(l.server, SUITE_NONE_IN_COMMON, HANDSHAKE_FAILURE);
+    loop_close(&l);
+    run(&setup, (struct plain12){.client_hello = lists_a_curve});
+    loop_assert_failed(l.client, CERTIFICATE_KEY_UNFIT, ILLEGAL_PARAMETER);
+    loop_close(&l);
+}
+
 /* ---- downgrades ---- */
 
 static void lower_versions(struct kt_client_hello *hello)
@@ -333,6 +412,31 @@ static void a_fallback_is_refused_and_one_to_the_highest_is_none(void **user)
 }
 
 /* ---- ClientHello ---- */
+
+static void only_11(struct kt_builder *b)
+{
+    assert_null(kt_builder_policy(b, &kt_policy_2026_legacy));
+    assert_null(kt_builder_versions(b, KT_TLS_1_0, KT_TLS_1_1));
+}
+
+static void keep_hello(struct kt_client_hello *hello)
+{
+    (void)hello;
+}
+
+static void schemes_are_not_listed_below_tls12(void **user)
+{
+    const uint32_t schemes = KT_EXT_BIT(SIGNATURE_ALGORITHMS) | KT_EXT_BIT(SIGNATURE_ALGORITHMS_CERT);
+
+    (void)user; /* RFC 5246 section 7.4.1.4.1 */
+    run(&(struct loop_setup){.client = only_11, .server = only_11, .server_key = KT_KEY_RSA},
+        (struct plain12){.client_hello = keep_hello});
+    assert_int_equal(p.offered & schemes, 0);
+    loop_close(&l);
+    run(&plain, (struct plain12){.client_hello = keep_hello});
+    assert_int_not_equal(p.offered & schemes, 0);
+    loop_close(&l);
+}
 
 static void foreign_info(struct kt_client_hello *hello)
 {
@@ -448,7 +552,11 @@ int main(void)
         cmocka_unit_test(cve_2015_0204_freak_no_key_exchange_that_the_suite_does_not_ask_for),
         cmocka_unit_test(finished_does_not_come_before_change_cipher_spec),
         cmocka_unit_test(an_unsolicited_status_is_refused),
+        cmocka_unit_test(nothing_stands_behind_server_hello_done),
+        cmocka_unit_test(no_data_comes_before_finished_not_even_an_empty_record),
         cmocka_unit_test(a_curve_that_was_not_offered_is_refused),
+        cmocka_unit_test(a_certificate_is_of_a_curve_that_the_client_lists),
+        cmocka_unit_test(schemes_are_not_listed_below_tls12),
         cmocka_unit_test(cve_2015_4000_logjam_a_prime_nobody_knows_is_refused),
         cmocka_unit_test(cve_2026_25834_a_scheme_of_another_key_is_refused),
         cmocka_unit_test(cve_2014_1266_goto_fail_a_wrong_signature_is_refused),

@@ -51,8 +51,32 @@ static void count_release(void *user, void *memory, size_t len)
     free(memory);
 }
 
+/* Connections of one version and suite. Each test goes over all of them, or names its own. */
+static struct kind {
+    const char *name;
+    uint16_t version, suite;
+    const struct kt_policy *policy;
+    struct kt_config *configs[2];
+} kinds[] = {
+    {"TLS 1.3, AES-GCM", KT_TLS_1_3, KT_SUITE_AES_256_GCM_SHA384, &kt_policy_2026_compatible, {NULL, NULL}},
+    {"TLS 1.3, ChaCha20", KT_TLS_1_3, KT_SUITE_CHACHA20_POLY1305_SHA256, &kt_policy_2026_compatible, {NULL, NULL}},
+    {"TLS 1.2, AES-GCM",
+     KT_TLS_1_2,
+     KT_SUITE_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+     &kt_policy_2026_compatible,
+     {NULL, NULL}},
+    {"TLS 1.2, ChaCha20",
+     KT_TLS_1_2,
+     KT_SUITE_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+     &kt_policy_2026_compatible,
+     {NULL, NULL}},
+    {"TLS 1.2, CBC", KT_TLS_1_2, KT_SUITE_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384, &kt_policy_2026_legacy, {NULL, NULL}},
+    {"TLS 1.0, CBC", KT_TLS_1_0, KT_SUITE_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, &kt_policy_2026_legacy, {NULL, NULL}},
+};
+#define KINDS (sizeof kinds / sizeof *kinds)
+
 static struct kt_env env;
-static struct kt_config *configs[2];
+static const struct kind *kind; /* of which connections are opened */
 
 static void must(const struct kt_fault *fault)
 {
@@ -61,12 +85,15 @@ static void must(const struct kt_fault *fault)
     }
 }
 
-static struct kt_config *config_of(enum kt_role role, struct kt_credential *credential)
+static struct kt_config *config_of(const struct kind *of, enum kt_role role, struct kt_credential *credential)
 {
     struct kt_lifetime lifetime = kt_lifetime_default();
     lifetime.min_gap_ms = 0;
     struct kt_builder *builder;
     must(kt_builder_new(role, &env, &builder));
+    must(kt_builder_policy(builder, of->policy));
+    must(kt_builder_versions(builder, of->version, of->version));
+    must(kt_builder_suites(builder, &of->suite, 1));
     must(kt_builder_lifetime(builder, &lifetime));
     if (role == KT_SERVER) {
         must(kt_builder_credential(builder, credential));
@@ -88,8 +115,10 @@ static int set_up(void **state)
     env.user = &engine;
     struct kt_credential *credential;
     must(kt_credential_ephemeral(&env, names, 1, 1, &credential));
-    configs[KT_CLIENT] = config_of(KT_CLIENT, NULL);
-    configs[KT_SERVER] = config_of(KT_SERVER, credential);
+    for (size_t i = 0; i < KINDS; i++) {
+        kinds[i].configs[KT_CLIENT] = config_of(&kinds[i], KT_CLIENT, NULL);
+        kinds[i].configs[KT_SERVER] = config_of(&kinds[i], KT_SERVER, credential);
+    }
     kt_credential_unref(credential);
     return 0;
 }
@@ -97,8 +126,10 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    kt_config_unref(configs[KT_CLIENT]);
-    kt_config_unref(configs[KT_SERVER]);
+    for (size_t i = 0; i < KINDS; i++) {
+        kt_config_unref(kinds[i].configs[KT_CLIENT]);
+        kt_config_unref(kinds[i].configs[KT_SERVER]);
+    }
     return engine.live == 0 ? 0 : -1;
 }
 
@@ -106,7 +137,7 @@ static struct kt_conn *open_conn(enum kt_role role)
 {
     struct kt_conn_options options = {.server_name = {(const uint8_t *)"localhost", 9}};
     struct kt_conn *conn;
-    must(kt_conn_new(configs[role], role == KT_CLIENT ? &options : NULL, &conn));
+    must(kt_conn_new(kind->configs[role], role == KT_CLIENT ? &options : NULL, &conn));
     return conn;
 }
 
@@ -148,6 +179,8 @@ static void handshake(struct kt_conn *client, struct kt_conn *server)
     }
     assert_true(kt_conn_is_connected(client));
     assert_true(kt_conn_is_connected(server));
+    assert_int_equal(kt_conn_facts(client).version, kind->version);
+    assert_int_equal(kt_conn_facts(client).suite, kind->suite);
 }
 
 static void transfer(struct kt_conn *from, struct kt_conn *to, size_t len)
@@ -189,9 +222,15 @@ static void close_pair(struct kt_conn *client, struct kt_conn *server)
     kt_conn_free(server);
 }
 
-static void an_idle_connection_is_small(void **state)
+static void each_kind(void (*check)(void))
 {
-    (void)state;
+    for (kind = kinds; kind < kinds + KINDS; kind++) {
+        check();
+    }
+}
+
+static void check_idle(void)
+{
     struct kt_conn *clients[PAIRS], *servers[PAIRS];
     open_pair(&clients[0], &servers[0]); /* what libcrypto makes once is made */
     close_pair(clients[0], servers[0]);
@@ -208,7 +247,7 @@ static void an_idle_connection_is_small(void **state)
     }
     int64_t server = (heap.live - start) / PAIRS;
     int64_t client = both / PAIRS - server;
-    print_message("idle: client %lld, server %lld bytes\n", (long long)client, (long long)server);
+    print_message("%s: idle: client %lld, server %lld bytes\n", kind->name, (long long)client, (long long)server);
     assert_in_range(client, 1, IDLE_LIMIT);
     assert_in_range(server, 1, IDLE_LIMIT);
     for (int n = 0; n < PAIRS; n++) {
@@ -216,9 +255,14 @@ static void an_idle_connection_is_small(void **state)
     }
 }
 
-static void a_rested_connection_still_works(void **state)
+static void an_idle_connection_is_small(void **state)
 {
     (void)state;
+    each_kind(check_idle);
+}
+
+static void check_rested(void)
+{
     struct kt_conn *client, *server;
     open_pair(&client, &server);
     int64_t before = engine.live;
@@ -230,9 +274,14 @@ static void a_rested_connection_still_works(void **state)
     close_pair(client, server);
 }
 
-static void a_record_allocates_nothing(void **state)
+static void a_rested_connection_still_works(void **state)
 {
     (void)state;
+    each_kind(check_rested);
+}
+
+static void check_records(void)
+{
     static const size_t sizes[] = {1, 100, FULL};
     struct kt_conn *client, *server;
     open_pair(&client, &server);
@@ -250,9 +299,16 @@ static void a_record_allocates_nothing(void **state)
     close_pair(client, server);
 }
 
+static void a_record_allocates_nothing(void **state)
+{
+    (void)state;
+    each_kind(check_records);
+}
+
 static void key_changes_leave_nothing_behind(void **state)
 {
     (void)state;
+    kind = &kinds[0];
     struct kt_conn *client, *server;
     open_pair(&client, &server);
     int64_t live = 0;
@@ -271,23 +327,27 @@ static void key_changes_leave_nothing_behind(void **state)
 }
 
 /* Of both sides together, with what libcrypto needs for a moment. */
-static void a_handshake_is_bounded(void **state)
+static void check_peak(void)
 {
-    (void)state;
     struct kt_conn *client, *server;
     open_pair(&client, &server);
     close_pair(client, server);
     int64_t start = heap.live;
     heap.peak = start;
     open_pair(&client, &server);
-    print_message("handshake: both sides %lld bytes at the peak\n", (long long)(heap.peak - start));
+    print_message("%s: handshake: both sides %lld bytes at the peak\n", kind->name, (long long)(heap.peak - start));
     assert_in_range(heap.peak - start, 1, 2 * PEAK_LIMIT);
     close_pair(client, server);
 }
 
-static void a_connection_gives_all_back(void **state)
+static void a_handshake_is_bounded(void **state)
 {
     (void)state;
+    each_kind(check_peak);
+}
+
+static void check_end(void)
+{
     struct kt_conn *client, *server;
     open_pair(&client, &server);
     close_pair(client, server);
@@ -302,6 +362,12 @@ static void a_connection_gives_all_back(void **state)
     close_pair(client, server);
     assert_int_equal(engine.live, own);
     assert_int_equal(heap.live, all);
+}
+
+static void a_connection_gives_all_back(void **state)
+{
+    (void)state;
+    each_kind(check_end);
 }
 
 int main(void)

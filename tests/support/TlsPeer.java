@@ -32,7 +32,7 @@ import javax.net.ssl.TrustManagerFactory;
  * <p>Usage: {@code TlsPeer server|client [NAME=VALUE]...} with
  *
  * <pre>
- * version=TLSv1.3      the only version
+ * version=TLSv1.3      the only version, or several: a,b
  * trust=FILE           PEM; authorities of the other side
  * chain=FILE key=FILE  PEM; what is shown to the other side
  * alpn=a,b             in order of preference
@@ -107,7 +107,7 @@ public final class TlsPeer {
     }
 
     private SSLParameters parameters(SSLParameters of) {
-        of.setProtocols(new String[] {options.getOrDefault("version", "TLSv1.3")});
+        of.setProtocols(options.getOrDefault("version", "TLSv1.3").split(","));
         if (has("suite")) {
             of.setCipherSuites(new String[] {options.get("suite")});
         }

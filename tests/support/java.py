@@ -25,28 +25,34 @@ def compile_to(folder):
 
 
 class Java:
-    """Starts peers. Options are the words of TlsPeer; `groups` are Java's names in order of preference."""
+    """
+    Starts peers. Options are the words of TlsPeer; `groups` are Java's names in order of preference; without `tickets`
+    sessions of TLS 1.2 have ids.
+    """
 
     def __init__(self, classes, processes, pki):
         self.classes = classes
         self.processes = processes
         self.pki = pki
 
-    def _words(self, role, groups, leaf, options):
-        words = ["java", *([f"-Djdk.tls.namedGroups={groups}"] if groups else []), *MACHINE, self.classes, "TlsPeer",
+    def _words(self, role, groups, tickets, leaf, options):
+        properties = [f"-Djdk.tls.namedGroups={groups}"] if groups else []
+        if not tickets:
+            properties.append(f"-Djdk.tls.{role}.enableSessionTicketExtension=false")
+        words = ["java", *properties, *MACHINE, self.classes, "TlsPeer",
                  role, *(f"{name}={value}" for name, value in options.items())]
         return words + ([f"chain={leaf.chain}", f"key={leaf.key}"] if leaf else [])
 
-    def server(self, *, groups=None, leaf=None, **options):
+    def server(self, *, groups=None, tickets=True, leaf=None, **options):
         """An echo server, with .port."""
-        process = self.processes.start(self._words("server", groups, leaf or self.pki.p256, options))
+        process = self.processes.start(self._words("server", groups, tickets, leaf or self.pki.p256, options))
         process.port = int(process.wait_out(_LISTENING)[1])
         return process
 
-    def client(self, port, *, groups=None, leaf=None, **options):
+    def client(self, port, *, groups=None, tickets=True, leaf=None, **options):
         """A client, run to its end."""
         options = {"port": port, "trust": self.pki.ca, **options}
-        return self.processes.run(self._words("client", groups, leaf, options))
+        return self.processes.run(self._words("client", groups, tickets, leaf, options))
 
 
 def connected(process):

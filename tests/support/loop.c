@@ -105,6 +105,7 @@ void loop_hang_up(struct loop *l)
     l->client = l->server = NULL;
     l->client_fault = l->server_fault = NULL;
     l->up.len = l->down.len = 0;
+    l->cut = false;
 }
 
 void loop_close(struct loop *l)
@@ -125,6 +126,26 @@ static void note(struct loop *l, enum kt_role role, const struct kt_fault *fault
     if (fault != NULL) {
         *(role == KT_CLIENT ? &l->client_fault : &l->server_fault) = fault;
     }
+}
+
+/* The store cannot be reached: what it is asked for is not there. */
+static const struct kt_fault *answer_without_store(struct kt_conn *conn, enum kt_ask_kind kind)
+{
+    if (kind == KT_ASK_RESUME) {
+        return kt_answer_resume(conn, false);
+    }
+    return kind == KT_ASK_FETCH_SESSION ? kt_answer_session(conn, NULL) : kt_answer_kept(conn, false);
+}
+
+static const struct kt_fault *answer_from_store(struct loop *l, struct kt_conn *conn, enum kt_ask_kind kind)
+{
+    if (++l->store_calls == l->store_fail) {
+        return answer_without_store(conn, kind);
+    }
+    if (kind == KT_ASK_RESUME && l->store == NULL) {
+        return kt_answer_resume(conn, true);
+    }
+    return kt_store_answer(l->store, conn);
 }
 
 bool loop_answer(struct loop *l, struct kt_conn *conn)
@@ -160,11 +181,9 @@ bool loop_answer(struct loop *l, struct kt_conn *conn)
         note(l, role, kt_answer_credential(conn, NULL));
         return true;
     case KT_ASK_RESUME:
-        note(l, role, l->store == NULL ? kt_answer_resume(conn, true) : kt_store_answer(l->store, conn));
-        return true;
     case KT_ASK_FETCH_SESSION:
     case KT_ASK_KEEP_SESSIONS:
-        note(l, role, kt_store_answer(l->store, conn));
+        note(l, role, answer_from_store(l, conn, ask->kind));
         return true;
     case KT_ASK_FIND_PSK:
         note(l, role, kt_answer_psk(conn, l->psk));
@@ -201,6 +220,13 @@ static void put(struct loop *l, enum kt_role from, struct loop_wire *wire, const
     }
 }
 
+static void cut(struct loop *l)
+{
+    l->cut = true;
+    note(l, KT_CLIENT, kt_conn_in_end(l->client));
+    note(l, KT_SERVER, kt_conn_in_end(l->server));
+}
+
 void loop_flush(struct loop *l, enum kt_role from)
 {
     struct kt_conn *conn = loop_conn(l, from);
@@ -208,7 +234,11 @@ void loop_flush(struct loop *l, enum kt_role from)
     const uint8_t *out;
     size_t len;
 
-    while ((out = kt_conn_out(conn, &len)) != NULL) {
+    while (!l->cut && (out = kt_conn_out(conn, &len)) != NULL) {
+        if (++l->writes == l->write_fail) {
+            cut(l);
+            return;
+        }
         if (wire->len + len > LOOP_WIRE) {
             return;
         }
@@ -225,9 +255,13 @@ void loop_deliver(struct loop *l, enum kt_role to)
     uint8_t *in;
     size_t room;
 
-    while (wire->len > 0 && (in = kt_conn_in(conn, &room)) != NULL) {
+    while (!l->cut && wire->len > 0 && (in = kt_conn_in(conn, &room)) != NULL) {
         size_t n = wire->len < room ? wire->len : room;
 
+        if (++l->reads == l->read_fail) {
+            cut(l);
+            return;
+        }
         if (l->chunk > 0 && n > l->chunk) {
             n = l->chunk;
         }

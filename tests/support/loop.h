@@ -39,6 +39,13 @@ struct loop {
     bool hold_asks;                                     /* leave asks open */
     bool refuse_peer;                                   /* answer KT_ASK_VERIFY with no */
     const struct kt_fault *client_fault, *server_fault; /* the last one returned by a call */
+
+    /* The world fails: the n-th write to the wire or read from it ends the transport for both, the n-th question to
+     * the store is answered by no. 0: none. */
+    size_t writes, write_fail;
+    size_t reads, read_fail;
+    size_t store_calls, store_fail;
+    bool cut; /* the transport has ended */
 };
 
 /* What a test may want otherwise; all zero is the plain case: toy crypto, P-256, no client certificate. */

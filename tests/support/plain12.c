@@ -104,6 +104,10 @@ static void meddle(struct plain12 *p, struct out *out, const uint8_t *version, s
     case PLAIN12_BEFORE:
         put(out, version, (struct kt_span){p->other, p->other_len});
         break;
+    case PLAIN12_AFTER:
+        put(out, version, message);
+        put(out, version, (struct kt_span){p->other, p->other_len});
+        return;
     case PLAIN12_CCS_BEFORE:
         put_ccs(out, version);
         break;

@@ -16,6 +16,7 @@ struct plain12 {
         PLAIN12_REMOVE,
         PLAIN12_TWICE,
         PLAIN12_BEFORE,     /* `other` goes before it */
+        PLAIN12_AFTER,      /* and behind it, in the same record */
         PLAIN12_CCS_BEFORE, /* a change_cipher_spec does, in a record of its own */
         PLAIN12_XOR,        /* the byte at `at` of its body, counted from the end when negative, is changed */
     } how;

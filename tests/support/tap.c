@@ -10,6 +10,7 @@
 #include "base/span.h"
 #include "config/builder_impl.h"
 #include "crypto/toy/toy.h"
+#include "keys/schedule12.h"
 #include "keys/schedule13.h"
 
 static struct tap *open_tap;
@@ -23,6 +24,13 @@ static enum kt_role other(enum kt_role role)
 static const struct kt_suite *suite_of(const struct tap *tap)
 {
     return kt_crypto_suite(kt_crypto_toy(), kt_conn_facts(tap->l->server).suite);
+}
+
+static bool is_12(const struct tap *tap)
+{
+    uint16_t version = kt_conn_facts(tap->l->server).version;
+
+    return version != 0 && version <= KT_TLS_1_2;
 }
 
 /* ---- secrets ---- */
@@ -52,6 +60,10 @@ static void observe(void *user, const struct kt_conn *conn, const struct kt_noti
 
         secret->len = (uint8_t)notice->u.secret.secret.len;
         memcpy(secret->b, notice->u.secret.secret.p, secret->len);
+    }
+    if (notice->kind == KT_NOTICE_SECRET && strcmp(notice->u.secret.label, "CLIENT_RANDOM") == 0) {
+        tap->main12[role].len = (uint8_t)notice->u.secret.secret.len;
+        memcpy(tap->main12[role].b, notice->u.secret.secret.p, tap->main12[role].len);
     }
     if (open_setup->observer != NULL) {
         open_setup->observer(user, conn, notice);
@@ -94,6 +106,49 @@ static void next_key(const struct tap *tap, struct kt_protection *p, struct kt_s
 {
     kt_traffic_secret_next(suite_of(tap)->hash, secret);
     assert_null(kt_protection_set(p, direction, suite_of(tap), secret));
+}
+
+/* ---- the keys of TLS 1.2 ---- */
+
+static struct kt_prf prf12(const struct tap *tap, const struct kt_hash **transcript)
+{
+    struct kt_prf prf;
+
+    assert_true(kt_prf12_of(kt_crypto_toy(), suite_of(tap), kt_conn_facts(tap->l->server).version, &prf, transcript));
+    return prf;
+}
+
+static const struct kt_secret *main12(const struct tap *tap, enum kt_role wanted)
+{
+    const struct kt_secret *secret = &tap->main12[wanted];
+
+    return secret->len > 0 ? secret : &tap->main12[other(wanted)];
+}
+
+/* Both sides of ours agree on encrypt_then_mac wherever it has a meaning. */
+static void set12(const struct tap *tap, struct kt_protection *p, enum kt_direction direction, enum kt_role sender,
+                  enum kt_role whose)
+{
+    const struct kt_suite *suite = suite_of(tap);
+    const struct kt_hash *transcript;
+    struct kt_prf prf = prf12(tap, &transcript);
+    struct kt_keys12 client, server;
+
+    kt_keys12_derive(&prf, suite, kt_conn_facts(tap->l->server).version, suite->cbc != NULL, main12(tap, whose),
+                     tap->randoms[KT_CLIENT], tap->randoms[KT_SERVER], &client, &server);
+    assert_null(kt_protection_set12(p, direction, suite, sender == KT_CLIENT ? &client : &server));
+}
+
+static void open_with12(struct tap *tap, enum kt_role from)
+{
+    set12(tap, &tap->lane[from].open, KT_RECEIVING, from, from);
+    tap->lane[from].open_stage = 1;
+}
+
+static void seal_with12(struct tap *tap, enum kt_role from)
+{
+    set12(tap, &tap->lane[from].seal, KT_SENDING, from, other(from));
+    tap->lane[from].seal_stage = 1;
 }
 
 /* ---- messages ---- */
@@ -188,6 +243,9 @@ static void finish_anew(struct tap *tap, enum kt_role from, uint8_t *message)
 
 static void repair(struct tap *tap, enum kt_role from, uint8_t *message, size_t len)
 {
+    if (suite_of(tap) == NULL) {
+        return; /* nothing was chosen yet: whatever this is, it is not expected */
+    }
     if (message[0] == KT_MSG_CERTIFICATE_VERIFY && len == 8 + KT_TOY_SIGNATURE_LEN && tap->leaf_len[from] > 0) {
         sign_anew(tap, from, message);
     }
@@ -195,6 +253,80 @@ static void repair(struct tap *tap, enum kt_role from, uint8_t *message, size_t 
         finish_anew(tap, from, message);
     }
 }
+
+/* ---- messages of TLS 1.2 ---- */
+
+static void keep_leaf12(struct tap *tap, enum kt_role of, struct kt_span message)
+{
+    const size_t at = KT_MESSAGE_HEADER + 3; /* behind the length of the list */
+
+    tap->leaf_len[of] = 0;
+    if (message.len > at + 3) {
+        tap->leaf_len[of] = (size_t)(message.p[at + 1] << 8 | message.p[at + 2]);
+        assert_true(tap->leaf_len[of] <= sizeof tap->leaf[of]);
+        memcpy(tap->leaf[of], message.p + at + 3, tap->leaf_len[of]);
+    }
+}
+
+static void sign_tail(const struct tap *tap, enum kt_role from, struct kt_span content, uint8_t *scheme_at)
+{
+    kt_toy_sign((uint16_t)(scheme_at[0] << 8 | scheme_at[1]), (struct kt_span){tap->leaf[from], tap->leaf_len[from]},
+                content, scheme_at + 4);
+}
+
+/* Both randoms and what stands before the scheme. */
+static void sign_params_anew(const struct tap *tap, uint8_t *message, size_t len)
+{
+    size_t params_len = len - KT_MESSAGE_HEADER - 4 - KT_TOY_SIGNATURE_LEN;
+    uint8_t content[64 + 2048];
+
+    assert_true(params_len <= sizeof content - 64);
+    memcpy(content, tap->randoms[KT_CLIENT], 32);
+    memcpy(content + 32, tap->randoms[KT_SERVER], 32);
+    memcpy(content + 64, message + KT_MESSAGE_HEADER, params_len);
+    sign_tail(tap, KT_SERVER, (struct kt_span){content, 64 + params_len}, message + KT_MESSAGE_HEADER + params_len);
+}
+
+static void finish_anew12(struct tap *tap, enum kt_role from, uint8_t *message)
+{
+    const struct kt_hash *transcript;
+    struct kt_prf prf = prf12(tap, &transcript);
+    struct kt_hash_state state;
+    uint8_t digest[KT_HASH_MAX];
+
+    transcript->init(&state);
+    transcript->update(&state, tap->view[other(from)], tap->view_len[other(from)]);
+    transcript->final(&state, digest);
+    kt_finished12(&prf, main12(tap, other(from)), from, (struct kt_span){digest, transcript->len},
+                  message + KT_MESSAGE_HEADER);
+}
+
+static void repair12(struct tap *tap, enum kt_role from, uint8_t *message, size_t len)
+{
+    if (message[0] == KT_MSG_SERVER_KEY_EXCHANGE && len > KT_MESSAGE_HEADER + 4 + KT_TOY_SIGNATURE_LEN) {
+        sign_params_anew(tap, message, len);
+    }
+    if (message[0] == KT_MSG_CERTIFICATE_VERIFY && len == KT_MESSAGE_HEADER + 4 + KT_TOY_SIGNATURE_LEN) {
+        sign_tail(tap, from, (struct kt_span){tap->view[other(from)], tap->view_len[other(from)]},
+                  message + KT_MESSAGE_HEADER);
+    }
+    if (message[0] == KT_MSG_FINISHED && len == KT_MESSAGE_HEADER + KT_FINISHED12_LEN) {
+        finish_anew12(tap, from, message);
+    }
+}
+
+/* The randoms stand behind the version in both hellos. */
+static void follow12(struct tap *tap, enum kt_role from, struct kt_span message)
+{
+    if (message.p[0] == KT_MSG_SERVER_HELLO || message.p[0] == KT_MSG_CLIENT_HELLO) {
+        memcpy(tap->randoms[from], message.p + KT_MESSAGE_HEADER + 2, sizeof tap->randoms[from]);
+    }
+    if (message.p[0] == KT_MSG_CERTIFICATE && is_12(tap)) {
+        keep_leaf12(tap, from, message);
+    }
+}
+
+/* ---- following ---- */
 
 static bool in_handshake(const struct tap_lane *lane)
 {
@@ -208,7 +340,8 @@ static void follow_sent(struct tap *tap, enum kt_role from, struct kt_span conte
     struct tap_lane *lane = &tap->lane[from];
 
     while (tap_next_message(&content, &message)) {
-        if (message.p[0] == KT_MSG_CERTIFICATE) {
+        follow12(tap, from, message);
+        if (message.p[0] == KT_MSG_CERTIFICATE && !is_12(tap)) {
             keep_leaf(tap, from, message);
         }
         if (message.p[0] == KT_MSG_KEY_UPDATE && lane->open_stage == 2) {
@@ -219,7 +352,7 @@ static void follow_sent(struct tap *tap, enum kt_role from, struct kt_span conte
             }
             see(tap, from, message);
         }
-        if (message.p[0] == KT_MSG_FINISHED && in_handshake(lane)) {
+        if (message.p[0] == KT_MSG_FINISHED && in_handshake(lane) && !is_12(tap)) {
             lane->open_stage = 3; /* application keys from the next record on */
         }
     }
@@ -249,10 +382,12 @@ static int follow_arriving(struct tap *tap, enum kt_role from, uint8_t *content,
         uint8_t *bytes = content + (message.p - content);
 
         if (lane->seal_stage < 2) {
-            if (tap->repair) {
+            if (tap->repair && is_12(tap)) {
+                repair12(tap, from, bytes, message.len);
+            } else if (tap->repair) {
                 repair(tap, from, bytes, message.len);
             }
-            if (is_retry(message)) {
+            if (is_retry(message) && suite_of(tap) != NULL) {
                 fold_first_hello(tap, other(from));
             }
             see(tap, other(from), message);
@@ -260,7 +395,7 @@ static int follow_arriving(struct tap *tap, enum kt_role from, uint8_t *content,
         if (message.p[0] == KT_MSG_KEY_UPDATE && lane->seal_stage == 2) {
             count_update(tap, from, message);
             change = KT_MSG_KEY_UPDATE;
-        } else if (message.p[0] == KT_MSG_FINISHED && lane->seal_stage == 1) {
+        } else if (message.p[0] == KT_MSG_FINISHED && lane->seal_stage == 1 && !is_12(tap)) {
             change = KT_MSG_FINISHED;
         }
     }
@@ -285,7 +420,7 @@ static void put_sealed(struct tap *tap, struct tap_lane *lane, uint8_t type, con
 {
     size_t record_len;
 
-    assert_true(tap->out_len + KT_RECORD_HEADER + len + 1 + KT_TAG_LEN <= tap->out_cap);
+    assert_true(tap->out_len + kt_protection_overhead(&lane->seal) + len <= tap->out_cap);
     assert_null(kt_protection_seal(&lane->seal, type, content, len, 0, tap->out + tap->out_len, &record_len));
     tap->out_len += record_len;
 }
@@ -298,7 +433,7 @@ void tap_send(struct tap *tap, uint8_t type, const uint8_t *content, size_t len)
 
     assert_non_null(copy);
     kt_copy(copy, content, len);
-    if (lane->seal_stage == 0 && lane->open_stage > 0) {
+    if (lane->seal_stage == 0 && lane->open_stage > 0 && !is_12(tap)) {
         seal_with(tap, tap->from, 1);
     }
     if (lane->seal_stage == 3) {
@@ -307,10 +442,13 @@ void tap_send(struct tap *tap, uint8_t type, const uint8_t *content, size_t len)
     if (type == KT_CONTENT_HANDSHAKE) {
         change = follow_arriving(tap, tap->from, copy, len);
     }
-    if (lane->seal_stage == 0 || type == KT_CONTENT_CCS) {
+    if (lane->seal_stage == 0 || (type == KT_CONTENT_CCS && !is_12(tap))) {
         put_plain(tap, type, copy, len);
     } else {
         put_sealed(tap, lane, type, copy, len);
+    }
+    if (type == KT_CONTENT_CCS && is_12(tap) && lane->seal_stage == 0) {
+        seal_with12(tap, tap->from);
     }
     if (change == KT_MSG_FINISHED) {
         lane->seal_stage = 3;
@@ -327,7 +465,14 @@ static struct kt_span open_record(struct tap *tap, enum kt_role from, uint8_t *r
     struct kt_span content = {record + KT_RECORD_HEADER, len - KT_RECORD_HEADER};
 
     *type = record[0];
-    if (record[0] != KT_CONTENT_DATA) {
+    if (is_12(tap) && lane->open_stage == 1) {
+        assert_null(kt_protection_open(&lane->open, record, len, type, &content));
+        return content;
+    }
+    if (is_12(tap) && record[0] == KT_CONTENT_CCS) {
+        open_with12(tap, from);
+    }
+    if (record[0] != KT_CONTENT_DATA || is_12(tap)) {
         return content;
     }
     if (lane->open_stage == 0) {

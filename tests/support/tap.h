@@ -4,6 +4,9 @@
  *
  * With `repair` signatures and Finished are made anew for what the receiver has seen, as a peer would who left
  * something out on purpose: then only the receiver's own rules can find it.
+ *
+ * TLS 1.2 and below, first handshake of a connection: the keys are those of the side that has them. What is changed
+ * before the extended main secret exists gives both sides another one, which nobody can repair.
  */
 #ifndef TEST_TAP_H
 #define TEST_TAP_H
@@ -21,7 +24,7 @@ typedef void tap_edit(struct tap *tap, enum kt_role from, uint8_t type, const ui
 
 /* One direction, named after its sender. */
 struct tap_lane {
-    int open_stage, seal_stage; /* 0 plain, 1 handshake keys, 2 application keys */
+    int open_stage, seal_stage; /* 0 plain, 1 handshake keys (TLS 1.2: those of the session), 2 application keys */
     struct kt_protection open, seal;
     struct kt_secret open_secret, seal_secret;
     unsigned updates, requests; /* KeyUpdates that passed, and those among them that ask */
@@ -38,6 +41,8 @@ struct tap {
 
     struct tap_lane lane[2];
     struct kt_secret secrets[2][TAP_SECRETS]; /* as each role logged them */
+    struct kt_secret main12[2];               /* the main secret of TLS 1.2, likewise */
+    uint8_t randoms[2][32];                   /* of both hellos, by role */
     uint8_t view[2][TAP_VIEW];                /* the handshake messages each role has seen, as it saw them */
     size_t view_len[2];
     uint8_t leaf[2][64]; /* first bytes of the certificate each role showed */

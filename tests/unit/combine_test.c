@@ -304,6 +304,28 @@ static void a_scheme_needs_a_version_of_its_own(void **state)
     expect_refused(f->client, CONFIG_SCHEMES, "schemes 1");
 }
 
+/* Older versions may fall away: nothing gets weaker by it. */
+static void a_list_does_not_take_the_newest_version_away(void **state)
+{
+    struct fixture *f = *state;
+    struct kt_config *config;
+
+    expect_success(kt_builder_schemes(f->client, IDS(KT_SCHEME_RSA_PKCS1_SHA256)));
+    expect_refused(f->client, CONFIG_SCHEMES, "schemes 1");
+    expect_success(kt_builder_versions(f->client, KT_TLS_1_2, KT_TLS_1_2)); /* said so */
+    kt_config_unref(build(f->client));
+    expect_success(kt_builder_policy(f->server, &kt_policy_2026_legacy));
+    expect_success(kt_builder_groups(f->server, IDS(KT_GROUP_MODP2048)));
+    expect_refused(f->server, CONFIG_GROUPS, "groups 1");
+    expect_success(kt_builder_policy(f->client, &kt_policy_2026_legacy));
+    expect_success(kt_builder_schemes(f->client, IDS(KT_SCHEME_ED25519)));
+    expect_success(
+        kt_builder_suites(f->client, IDS(KT_SUITE_AES_128_GCM_SHA256, KT_SUITE_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256)));
+    config = build(f->client);
+    assert_int_equal(config->version_count, 2);
+    kt_config_unref(config);
+}
+
 static void a_scheme_without_number_signs_no_certificate(void **state)
 {
     struct fixture *f = *state;
@@ -465,6 +487,7 @@ int main(void)
         TEST(what_is_legacy_needs_a_policy_that_says_so),
         TEST(the_legacy_policy_is_kept_whole),
         TEST(a_scheme_needs_a_version_of_its_own),
+        TEST(a_list_does_not_take_the_newest_version_away),
         TEST(a_scheme_without_number_signs_no_certificate),
         TEST(a_group_needs_a_suite_of_its_kind),
         TEST(shares_are_sent_for_groups_of_tls13),

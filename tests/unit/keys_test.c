@@ -98,6 +98,10 @@ static void assert_schemes(const struct kt_credential *c, const uint16_t *ids, s
         KT_SCHEME_RSA_PKCS1_SHA256, KT_SCHEME_RSA_PKCS1_SHA384, KT_SCHEME_RSA_PKCS1_SHA512, KT_SCHEME_RSA_PKCS1_SHA1,  \
         KT_SCHEME_RSA_PKCS1_MD5_SHA1
 
+#define OF_P256 KT_SCHEME_ECDSA_SECP256R1_SHA256
+#define OF_P384 KT_SCHEME_ECDSA_SECP384R1_SHA384
+#define OF_P521 KT_SCHEME_ECDSA_SECP521R1_SHA512
+
 /* Those of older versions behind those of TLS 1.3: the configuration says which may be used. */
 static void each_kind_of_key_has_its_schemes(void **state)
 {
@@ -106,9 +110,9 @@ static void each_kind_of_key_has_its_schemes(void **state)
         uint16_t schemes[8];
         size_t count;
     } cases[] = {
-        {TEST_KEY_P256, {KT_SCHEME_ECDSA_SECP256R1_SHA256, KT_SCHEME_ECDSA_SHA1}, 2},
-        {TEST_KEY_P384, {KT_SCHEME_ECDSA_SECP384R1_SHA384, KT_SCHEME_ECDSA_SHA1}, 2},
-        {TEST_KEY_P521, {KT_SCHEME_ECDSA_SECP521R1_SHA512, KT_SCHEME_ECDSA_SHA1}, 2},
+        {TEST_KEY_P256, {OF_P256, OF_P384, OF_P521, KT_SCHEME_ECDSA_SHA1}, 4},
+        {TEST_KEY_P384, {OF_P384, OF_P256, OF_P521, KT_SCHEME_ECDSA_SHA1}, 4},
+        {TEST_KEY_P521, {OF_P521, OF_P256, OF_P384, KT_SCHEME_ECDSA_SHA1}, 4},
         {TEST_KEY_ED25519, {KT_SCHEME_ED25519}, 1},
         {TEST_KEY_RSA_2048, {RSA_SCHEMES}, 8},
         {TEST_KEY_RSA_3072, {RSA_SCHEMES}, 8},

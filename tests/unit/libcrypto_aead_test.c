@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 
 #include "support/crypto_kit.h"
 
@@ -268,6 +269,111 @@ static void a_new_key_in_the_same_object(void **state)
     each_suite(rekey_changes_the_key);
 }
 
+/* ---- the data of TLS 1.2, which ChaCha20-Poly1305 has its own way for: all must be as EVP has it without ---- */
+
+enum { RECORD_DATA = 13 };
+
+/* Sequence, type, version and length. */
+static struct kt_span record_data(uint8_t data[RECORD_DATA], size_t len)
+{
+    static const uint8_t head[RECORD_DATA] = {0, 1, 2, 3, 4, 5, 6, 7, 23, 3, 3};
+
+    memcpy(data, head, sizeof head);
+    data[11] = (uint8_t)(len >> 8);
+    data[12] = (uint8_t)len;
+    return kt_span_of(data, RECORD_DATA);
+}
+
+static void seal_by_evp(const uint8_t *key, struct kt_span ad, const uint8_t *text, size_t len, uint8_t *out)
+{
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    int n;
+
+    assert_non_null(ctx);
+    assert_int_equal(EVP_EncryptInit_ex(ctx, EVP_chacha20_poly1305(), NULL, key, nonce_one), 1);
+    assert_int_equal(EVP_EncryptUpdate(ctx, NULL, &n, ad.p, (int)ad.len), 1);
+    assert_int_equal(EVP_EncryptUpdate(ctx, out, &n, text, (int)len), 1);
+    assert_int_equal(EVP_EncryptFinal_ex(ctx, out + len, &n), 1);
+    assert_int_equal(EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, KT_TAG_LEN, out + len), 1);
+    EVP_CIPHER_CTX_free(ctx);
+}
+
+/* In place, with a tail, from elsewhere; and opened. */
+static void check_record(struct ends *e, struct kt_span ad, const uint8_t *text, size_t len)
+{
+    static uint8_t expected[RECORD_MAX], record[RECORD_MAX];
+
+    seal_by_evp(key_one, ad, text, len, expected);
+    memcpy(record, text, len);
+    assert_true(e->aead->seal(e->out, nonce_one, ad, record, len, record, 0));
+    assert_memory_equal(record, expected, len + KT_TAG_LEN);
+    memset(record, 0, sizeof record);
+    memcpy(record + len / 2, text + len / 2, len - len / 2);
+    assert_true(e->aead->seal(e->out, nonce_one, ad, text, len / 2, record, len - len / 2));
+    assert_memory_equal(record, expected, len + KT_TAG_LEN);
+    memset(record, 0, sizeof record);
+    assert_true(e->aead->seal(e->out, nonce_one, ad, text, len, record, 0));
+    assert_memory_equal(record, expected, len + KT_TAG_LEN);
+    assert_true(e->aead->open(e->in, nonce_one, ad, record, len + KT_TAG_LEN));
+    assert_memory_equal(record, text, len);
+}
+
+/* Data of another form between them, and data that names another length, change nothing. */
+static void records_are_as_evp_seals_them(void **state)
+{
+    static const size_t sizes[] = {0, 1, 16, 64, 100, 191, 192, 193, 1000, 2048, 2049, 5000, 16384};
+    static uint8_t text[16384];
+    struct ends e = ends_new(KT_SUITE_CHACHA20_POLY1305_SHA256, key_one);
+    uint8_t data[RECORD_DATA];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof text; i++) {
+        text[i] = (uint8_t)(i * 7);
+    }
+    for (size_t i = 0; i < KT_COUNT_OF(sizes); i++) {
+        check_record(&e, record_data(data, sizes[i]), text, sizes[i]);
+        check_record(&e, record_data(data, sizes[i] + 1), text, sizes[i]);
+        check_record(&e, ad_span(), text, sizes[i]);
+    }
+    ends_free(&e);
+}
+
+static void damaged_records_fail(uint16_t suite)
+{
+    static const uint8_t text[] = "a short record to flip";
+    struct ends e = ends_new(suite, key_one);
+    uint8_t sealed[sizeof text + KT_TAG_LEN], damaged[sizeof sealed], data[RECORD_DATA], nonce[KT_NONCE_LEN];
+    struct kt_span ad = record_data(data, sizeof text);
+
+    assert_true(e.aead->seal(e.out, nonce_one, ad, text, sizeof text, sealed, 0));
+    for (size_t bit = 0; bit < 8 * sizeof sealed; bit++) {
+        memcpy(damaged, sealed, sizeof sealed);
+        damaged[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        assert_false(e.aead->open(e.in, nonce_one, ad, damaged, sizeof damaged));
+    }
+    for (size_t bit = 0; bit < 8 * sizeof data; bit++) {
+        memcpy(damaged, sealed, sizeof sealed);
+        data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        assert_false(e.aead->open(e.in, nonce_one, ad, damaged, sizeof damaged));
+        data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    for (size_t bit = 0; bit < 8 * sizeof nonce; bit++) {
+        memcpy(damaged, sealed, sizeof sealed);
+        memcpy(nonce, nonce_one, sizeof nonce);
+        nonce[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        assert_false(e.aead->open(e.in, nonce, ad, damaged, sizeof damaged));
+    }
+    kit_assert_no_errors();
+    assert_true(e.aead->open(e.in, nonce_one, ad, sealed, sizeof sealed));
+    ends_free(&e);
+}
+
+static void every_flipped_bit_of_a_record_is_noticed(void **state)
+{
+    (void)state;
+    each_suite(damaged_records_fail);
+}
+
 /* ---- libcrypto's allocations, counted: set before its first one ---- */
 
 static size_t allocations;
@@ -300,11 +406,14 @@ static void allocates_nothing(uint16_t suite)
     static uint8_t record[4096];
     static uint8_t text[3000];
     struct ends e = ends_new(suite, key_one);
+    uint8_t data[RECORD_DATA];
     size_t before = allocations;
 
     for (size_t n = 0; n < sizeof text; n += 500) {
         assert_true(seal(&e, text, n, record, 1));
         assert_true(open(&e, record, n + 1 + KT_TAG_LEN));
+        assert_true(e.aead->seal(e.out, nonce_one, record_data(data, n + 1), text, n, record, 1));
+        assert_true(e.aead->open(e.in, nonce_one, record_data(data, n + 1), record, n + 1 + KT_TAG_LEN));
         assert_true(e.aead->rekey(e.out, key_two));
         assert_true(e.aead->rekey(e.in, key_two));
     }
@@ -328,10 +437,16 @@ static void release_takes_null(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(known_answers_with_every_tail),         cmocka_unit_test(known_answers_in_place),
-        cmocka_unit_test(in_place_and_elsewhere_agree),          cmocka_unit_test(every_flipped_bit_is_noticed),
-        cmocka_unit_test(another_nonce_data_or_length_fails),    cmocka_unit_test(a_new_key_in_the_same_object),
-        cmocka_unit_test(records_and_rekeying_allocate_nothing), cmocka_unit_test(release_takes_null),
+        cmocka_unit_test(known_answers_with_every_tail),
+        cmocka_unit_test(known_answers_in_place),
+        cmocka_unit_test(in_place_and_elsewhere_agree),
+        cmocka_unit_test(every_flipped_bit_is_noticed),
+        cmocka_unit_test(another_nonce_data_or_length_fails),
+        cmocka_unit_test(a_new_key_in_the_same_object),
+        cmocka_unit_test(records_and_rekeying_allocate_nothing),
+        cmocka_unit_test(release_takes_null),
+        cmocka_unit_test(records_are_as_evp_seals_them),
+        cmocka_unit_test(every_flipped_bit_of_a_record_is_noticed),
     };
 
     if (CRYPTO_set_mem_functions(counted_malloc, counted_realloc, counted_free) != 1) {

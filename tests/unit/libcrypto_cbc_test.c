@@ -167,6 +167,72 @@ static void each_byte_of_text_mac_and_padding_counts(void **state)
     each_cbc(any_padding);
 }
 
+enum { BLOCKS_MAX = 28 };
+
+/* One object for all records: each begins with its IV. */
+static bool opens_by(const struct kt_cbc *cbc, struct kt_cbc_key *k, const uint8_t *fragment, size_t len,
+                     struct kt_span *text)
+{
+    static uint8_t copy[FRAGMENT_MAX];
+
+    memcpy(copy, fragment, len);
+    return cbc->open(k, head, copy, len, text);
+}
+
+/* Every number of blocks with every padding that it has room for, right and with a wrong bit in MAC and in padding. */
+static void all_places(const struct kt_cbc *cbc)
+{
+    struct kt_keys12 keys = keys_of(KT_TLS_1_1, false);
+    struct kt_cbc_key *in = cbc->key_new(cbc, KT_RECEIVING, &keys);
+    uint8_t blocks[BLOCKS_MAX * KT_CBC_BLOCK], fragment[FRAGMENT_MAX];
+    struct kt_span text;
+
+    for (size_t len = KT_CBC_BLOCK; len <= sizeof blocks; len += KT_CBC_BLOCK) {
+        for (size_t padding = 1; padding <= KT_CBC_PADDING_MAX && padding + cbc->mac_len <= len; padding++) {
+            size_t text_len = len - cbc->mac_len - padding;
+
+            assert_int_equal(compose(cbc, &keys, text_len, padding, blocks), len);
+            assert_true(opens_by(cbc, in, fragment, encrypt(cbc, &keys, blocks, len, fragment), &text));
+            assert_int_equal(text.len, text_len);
+            blocks[text_len + padding % cbc->mac_len] ^= 0x40;
+            assert_false(opens_by(cbc, in, fragment, encrypt(cbc, &keys, blocks, len, fragment), &text));
+            blocks[text_len + padding % cbc->mac_len] ^= 0x40;
+            blocks[len - 1 - (padding > 1 ? len / KT_CBC_BLOCK % padding : 0)] ^= 0x04;
+            assert_false(opens_by(cbc, in, fragment, encrypt(cbc, &keys, blocks, len, fragment), &text));
+        }
+    }
+    cbc->release(in);
+}
+
+static void lucky_13_the_mac_is_found_at_every_place_it_can_have(void **state)
+{
+    (void)state;
+    each_cbc(all_places);
+}
+
+/* What is padded with whatever stands there, and its last byte right, is POODLE's: all bytes count. */
+static void any_bytes(const struct kt_cbc *cbc)
+{
+    struct kt_keys12 keys = keys_of(KT_TLS_1_2, false);
+    uint8_t blocks[BLOCKS_MAX * KT_CBC_BLOCK], fragment[FRAGMENT_MAX];
+    struct kt_span text;
+
+    for (size_t padding = 2; padding <= KT_CBC_PADDING_MAX; padding++) {
+        size_t text_len = (2 * KT_CBC_PADDING_MAX - cbc->mac_len - padding) % KT_CBC_BLOCK;
+        size_t len = compose(cbc, &keys, text_len, padding, blocks);
+
+        memset(blocks + text_len + cbc->mac_len, 0xee, padding - 1);
+        assert_int_equal(padding - 1 == 0xee,
+                         opens(cbc, &keys, fragment, encrypt(cbc, &keys, blocks, len, fragment), &text));
+    }
+}
+
+static void cve_2014_3566_poodle_all_bytes_of_the_padding_count(void **state)
+{
+    (void)state;
+    each_cbc(any_bytes);
+}
+
 /* RFC 5246 section 6.2.3.2, step by step and with branches. */
 static bool is_right(const struct kt_cbc *cbc, const struct kt_keys12 *keys, const uint8_t *blocks, size_t len,
                      size_t *text_len)
@@ -356,6 +422,8 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(records_of_every_length_open),
         cmocka_unit_test(each_byte_of_text_mac_and_padding_counts),
+        cmocka_unit_test(lucky_13_the_mac_is_found_at_every_place_it_can_have),
+        cmocka_unit_test(cve_2014_3566_poodle_all_bytes_of_the_padding_count),
         cmocka_unit_test(the_check_agrees_with_one_that_branches),
         cmocka_unit_test(other_lengths_do_not_open),
         cmocka_unit_test(encrypt_then_mac_covers_all),

@@ -1,5 +1,9 @@
 /* The options of the command, which is no part of the library: compiled in. */
 #include "../../cmd/keyturn/options.c"
+#include "../../cmd/keyturn/options_apply.c"
+#include "../../cmd/keyturn/options_common.c"
+#include "../../cmd/keyturn/options_credential.c"
+#include "../../cmd/keyturn/options_value.c"
 #include "../../cmd/keyturn/psk_file.c"
 #include "../../cmd/keyturn/report.c"
 #include "../../cmd/keyturn/trace.c"
@@ -267,7 +271,7 @@ static void help_lists_all(void **state)
     assert_memory_equal(said, "usage: keyturn try [OPTION...] THING\n", 36);
     assert_non_null(strstr(said, "\n  --name NAME              a name\n"));
     assert_non_null(strstr(said, "\n  --flag                   a flag\n"));
-    for (const struct kt_option *o = common; o->name != NULL; o++) {
+    for (const struct kt_option *o = kt_options_common; o->name != NULL; o++) {
         assert_non_null(strstr(said, o->help));
     }
     assert_non_null(strstr(said, "--trace[=FORM]"));

@@ -54,6 +54,26 @@ static void schemes_have_their_facts(void **state)
     assert_null(kt_scheme_facts(0x0202));
 }
 
+/* Of ECDSA the first that TLS 1.3 has names the curve, wherever the others stand. */
+static void the_schemes_of_a_key_say_its_curve(void **state)
+{
+    static const uint16_t p384[] = {KT_SCHEME_ECDSA_SHA1, KT_SCHEME_ECDSA_SECP384R1_SHA384,
+                                    KT_SCHEME_ECDSA_SECP256R1_SHA256};
+    static const uint16_t rsa[] = {KT_SCHEME_RSA_PSS_RSAE_SHA256, KT_SCHEME_RSA_PKCS1_SHA256};
+
+    (void)state;
+    assert_int_equal(kt_scheme_curve(p384, 3), KT_GROUP_SECP384R1);
+    assert_int_equal(kt_scheme_curve(p384, 1), 0);
+    assert_int_equal(kt_scheme_curve(rsa, 2), 0);
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(kt_scheme_of_key(p384, i, KT_TLS_1_2));
+        assert_int_equal(kt_scheme_of_key(p384, i, KT_TLS_1_3), i == 1);
+    }
+    assert_true(kt_scheme_of_key(rsa, 0, KT_TLS_1_3));
+    assert_false(kt_scheme_of_key(rsa, 1, KT_TLS_1_3));
+    assert_false(kt_scheme_of_key((const uint16_t[]){0xeeee}, 0, KT_TLS_1_2));
+}
+
 static void messages_have_names_and_limits(void **state)
 {
     (void)state;
@@ -95,6 +115,7 @@ int main(void)
         cmocka_unit_test(numbers_lead_back_to_extensions),
         cmocka_unit_test(every_extension_is_at_home_somewhere),
         cmocka_unit_test(schemes_have_their_facts),
+        cmocka_unit_test(the_schemes_of_a_key_say_its_curve),
         cmocka_unit_test(messages_have_names_and_limits),
         cmocka_unit_test(reserved_values_are_the_sixteen_of_rfc_8701),
     };

@@ -7,6 +7,10 @@
 #include <cmocka.h>
 
 #include "../../cmd/keyturn/options.c"
+#include "../../cmd/keyturn/options_apply.c"
+#include "../../cmd/keyturn/options_common.c"
+#include "../../cmd/keyturn/options_credential.c"
+#include "../../cmd/keyturn/options_value.c"
 #include "../../cmd/keyturn/psk_file.c"
 #include "../../cmd/keyturn/report.c"
 #include "../../cmd/keyturn/serve_staple.c"

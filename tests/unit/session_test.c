@@ -186,7 +186,7 @@ static void impossible_values_are_refused(void **user)
     refused_after(by_id_in_13);
 }
 
-/* The length of the hash stands behind version, role, id, numbers, kind, secret, two names, the origin and its flags. */
+/* The length of the hash stands behind version, role, id, numbers, kind, secret, two names, origin and flags. */
 static void a_hash_longer_than_any_is_refused(void **user)
 {
     struct kt_session_data data = sample();

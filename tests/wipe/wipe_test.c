@@ -10,46 +10,10 @@
 #include "keys/psk_import.h"
 #include "keys/schedule13.h"
 #include "session/session_impl.h"
+#include "support/heap_watch.h"
 #include "support/loop.h"
 
 static struct loop l;
-
-/* ---- what was given back ---- */
-
-static uint8_t *heap;
-static size_t heap_len, heap_cap;
-static void (*real_release)(void *user, void *memory, size_t len);
-
-static void keep(const void *memory, size_t len)
-{
-    while (heap_len + len > heap_cap) {
-        heap_cap = heap_cap * 2 + (1 << 20);
-        heap = realloc(heap, heap_cap);
-        assert_non_null(heap);
-    }
-    memcpy(heap + heap_len, memory, len);
-    heap_len += len;
-}
-
-static void release_and_keep(void *user, void *memory, size_t len)
-{
-    if (memory != NULL) {
-        keep(memory, len);
-    }
-    real_release(user, memory, len);
-}
-
-static void watch_memory(struct test_env *t)
-{
-    heap_len = 0;
-    real_release = t->env.release;
-    t->env.release = release_and_keep;
-}
-
-static bool in_heap(const uint8_t *bytes, size_t len)
-{
-    return memmem(heap, heap_len, bytes, len) != NULL;
-}
 
 /* ---- what must not be found ---- */
 
@@ -90,7 +54,7 @@ static const struct loop_setup setup = {.client = keylog,
                                         .server = keylog_and_require,
                                         .client_credential = true,
                                         .observer = watch_secrets,
-                                        .environment = watch_memory};
+                                        .environment = heap_watch};
 
 static void open_watched(void)
 {
@@ -105,17 +69,17 @@ static void assert_secret_gone(struct kt_secret secret)
     struct kt_traffic_keys keys;
 
     for (int epoch = 0; epoch < 5; epoch++) {
-        assert_false(in_heap(secret.b, secret.len));
+        assert_false(heap_has(secret.b, secret.len));
         kt_traffic_keys_derive(suite->hash, suite->aead, &secret, &keys);
-        assert_false(in_heap(keys.key, suite->aead->key_len));
-        assert_false(in_heap(keys.iv, sizeof keys.iv));
+        assert_false(heap_has(keys.key, suite->aead->key_len));
+        assert_false(heap_has(keys.iv, sizeof keys.iv));
         kt_traffic_secret_next(suite->hash, &secret);
     }
 }
 
 static void assert_all_gone(void)
 {
-    assert_true(heap_len > 0);
+    assert_true(heap_seen());
     for (size_t i = 0; i < secret_count; i++) {
         assert_secret_gone(secrets[i]);
     }
@@ -137,7 +101,7 @@ static void the_search_would_find_something(void **user)
     memory = l.env.env.alloc(l.env.env.user, 100);
     memcpy(memory + 30, secrets[3].b, secrets[3].len);
     l.env.env.release(l.env.env.user, memory, 100);
-    assert_true(in_heap(secrets[3].b, secrets[3].len));
+    assert_true(heap_has(secrets[3].b, secrets[3].len));
     loop_close(&l);
 }
 
@@ -178,7 +142,7 @@ static void requests_after_the_handshake_left_no_secret(void **user)
                                         .server = keylog,
                                         .client_credential = true,
                                         .observer = watch_secrets,
-                                        .environment = watch_memory};
+                                        .environment = heap_watch};
 
     (void)user;
     secret_count = 0;
@@ -233,7 +197,7 @@ static void exported_material_is_not_kept(void **user)
     assert_null(kt_conn_export(l.client, (struct kt_span){(const uint8_t *)"label", 5}, (struct kt_span){0}, material,
                                sizeof material));
     loop_close(&l);
-    assert_false(in_heap(material, sizeof material));
+    assert_false(heap_has(material, sizeof material));
     assert_all_gone();
 }
 
@@ -251,7 +215,7 @@ static void data_of_the_application_is_not_left_either(void **user)
     assert_null(kt_conn_recv(l.server, got, sizeof got, &n));
     assert_int_equal(n, sizeof text);
     loop_close(&l);
-    assert_false(in_heap(text, sizeof text));
+    assert_false(heap_has(text, sizeof text));
 }
 
 static void data_that_was_not_sent_after_all_is_not_left_either(void **user)
@@ -267,7 +231,7 @@ static void data_that_was_not_sent_after_all_is_not_left_either(void **user)
     memcpy(room, text, sizeof text);
     assert_null(kt_conn_write_done(l.client, 0));
     loop_close(&l);
-    assert_false(in_heap(text, sizeof text));
+    assert_false(heap_has(text, sizeof text));
 }
 
 /* ---- external keys and sessions ---- */
@@ -299,7 +263,7 @@ static const struct loop_setup by_key = {.client = keylog_and_key,
                                          .server = keylog_and_key,
                                          .no_server_credential = true,
                                          .observer = watch_secrets,
-                                         .environment = watch_memory};
+                                         .environment = heap_watch};
 
 static void an_external_key_is_gone_with_its_last_reference(void **user)
 {
@@ -352,7 +316,7 @@ static void resuming(struct kt_builder *b)
 static void sessions_are_gone_when_nobody_keeps_them(void **user)
 {
     const struct loop_setup handles = {
-        .client = resuming, .server = resuming, .observer = watch_sessions, .environment = watch_memory};
+        .client = resuming, .server = resuming, .observer = watch_sessions, .environment = heap_watch};
 
     (void)user;
     secret_count = 0;
@@ -369,7 +333,7 @@ static void sessions_are_gone_when_nobody_keeps_them(void **user)
 static int free_heap(void **user)
 {
     (void)user;
-    free(heap);
+    heap_forget();
     return 0;
 }
 

@@ -190,6 +190,73 @@ static bool open_ccm(struct kt_aead_key *k, const uint8_t nonce[KT_NONCE_LEN], s
                    add_data(ctx, ad) && EVP_DecryptUpdate(ctx, bytes, &n, bytes, (int)text_len) == 1);
 }
 
+/*
+ * Data that is authenticated with a record of TLS 1.2 begins with the sequence and ends with the length of the text
+ * (RFC 5246 section 6.2.3.3). libcrypto knows that form, and seals or opens a short record in one pass of ChaCha20
+ * where several calls need two: a third of the time of a message of 100 bytes.
+ */
+enum { RECORD_DATA = 13, SEQUENCE = 8 };
+
+static bool is_of_record(struct kt_span ad, size_t text_len)
+{
+    return ad.len == RECORD_DATA && text_len <= UINT16_MAX - KT_TAG_LEN &&
+           ad.p[RECORD_DATA - 2] == (uint8_t)(text_len >> 8) && ad.p[RECORD_DATA - 1] == (uint8_t)text_len;
+}
+
+/* It XORs the sequence of the data to a fixed IV, so that is told which makes the nonce of them (RFC 7905). */
+static bool tell_record(EVP_CIPHER_CTX *ctx, const uint8_t nonce[KT_NONCE_LEN], const uint8_t *ad, size_t len)
+{
+    uint8_t fixed[KT_NONCE_LEN], data[RECORD_DATA];
+    OSSL_PARAM params[2] = {
+        OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TLS1_IV_FIXED, fixed, sizeof fixed),
+        OSSL_PARAM_construct_end(),
+    };
+
+    kt_copy(fixed, nonce, sizeof fixed);
+    for (size_t i = 0; i < SEQUENCE; i++) {
+        fixed[KT_NONCE_LEN - SEQUENCE + i] ^= ad[i];
+    }
+    kt_copy(data, ad, RECORD_DATA - 2);
+    data[RECORD_DATA - 2] = (uint8_t)(len >> 8);
+    data[RECORD_DATA - 1] = (uint8_t)len;
+    if (EVP_CIPHER_CTX_set_params(ctx, params) != 1) {
+        return false;
+    }
+    params[0] = OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TLS1_AAD, data, sizeof data);
+    return EVP_CIPHER_CTX_set_params(ctx, params) == 1;
+}
+
+/* In place only. */
+static bool seal_chacha(struct kt_aead_key *k, const uint8_t nonce[KT_NONCE_LEN], struct kt_span ad, const uint8_t *src,
+                        size_t src_len, uint8_t *dst, size_t tail_len)
+{
+    EVP_CIPHER_CTX *ctx = context_of(k);
+    size_t len = src_len + tail_len;
+    int n;
+
+    if (!is_of_record(ad, len) || (src != dst && src_len > COPY_MAX)) {
+        return seal(k, nonce, ad, src, src_len, dst, tail_len);
+    }
+    if (src != dst) {
+        kt_copy(dst, src, src_len);
+    }
+    return drained(tell_record(ctx, nonce, ad.p, len) &&
+                   EVP_EncryptUpdate(ctx, dst, &n, dst, (int)(len + KT_TAG_LEN)) == 1);
+}
+
+/* With the length that stands in the record, the tag's included. */
+static bool open_chacha(struct kt_aead_key *k, const uint8_t nonce[KT_NONCE_LEN], struct kt_span ad, uint8_t *bytes,
+                        size_t len)
+{
+    EVP_CIPHER_CTX *ctx = context_of(k);
+    int n;
+
+    if (len < KT_TAG_LEN || !is_of_record(ad, len - KT_TAG_LEN)) {
+        return open(k, nonce, ad, bytes, len);
+    }
+    return drained(tell_record(ctx, nonce, ad.p, len) && EVP_DecryptUpdate(ctx, bytes, &n, bytes, (int)len) == 1);
+}
+
 static void release(void *k)
 {
     EVP_CIPHER_CTX_free(k);
@@ -212,7 +279,7 @@ static void release(void *k)
 static struct cipher ciphers[] = {
     CIPHER(KT_LIBCRYPTO_AES128_GCM, "AES-128-GCM", 16, 8, GCM_RECORDS, false, seal, open),
     CIPHER(KT_LIBCRYPTO_AES256_GCM, "AES-256-GCM", 32, 8, GCM_RECORDS, false, seal, open),
-    CIPHER(KT_LIBCRYPTO_CHACHA20_POLY1305, "ChaCha20-Poly1305", 32, 0, UINT64_MAX, false, seal, open),
+    CIPHER(KT_LIBCRYPTO_CHACHA20_POLY1305, "ChaCha20-Poly1305", 32, 0, UINT64_MAX, false, seal_chacha, open_chacha),
     CIPHER(KT_LIBCRYPTO_AES128_CCM, "AES-128-CCM", 16, 8, CCM_RECORDS, true, seal_ccm, open_ccm),
     CIPHER(KT_LIBCRYPTO_AES256_CCM, "AES-256-CCM", 32, 8, CCM_RECORDS, true, seal_ccm, open_ccm),
 };
