@@ -273,6 +273,15 @@ static void show_binding(const struct session *s, const char *name, enum kt_bind
     kt_report_line("", "binding %s %s", name, hex);
 }
 
+static void show_bindings(const struct session *s)
+{
+    show_binding(s, "tls-exporter", KT_BINDING_TLS_EXPORTER);
+    if (kt_conn_facts(kt_drive_conn(s->drive)).version < KT_TLS_1_3) {
+        show_binding(s, "tls-unique", KT_BINDING_TLS_UNIQUE);
+    }
+    show_binding(s, "tls-server-end-point", KT_BINDING_SERVER_END_POINT);
+}
+
 static void change_key(const struct session *s, enum kt_rekey what)
 {
     const struct kt_fault *fault = kt_conn_rekey(kt_drive_conn(s->drive), what);
@@ -313,8 +322,7 @@ static void run_command(struct session *s, char letter)
         show_exporter(s);
         break;
     case 'b':
-        show_binding(s, "tls-exporter", KT_BINDING_TLS_EXPORTER);
-        show_binding(s, "tls-server-end-point", KT_BINDING_SERVER_END_POINT);
+        show_bindings(s);
         break;
     case 'q':
         s->stdin_ended = true;

@@ -134,6 +134,9 @@ static size_t visit_bindings(struct kt_link *link, struct kt_text *text, const v
     (void)how;
     kt_text_add(text, "[%" PRIu64 "]", link->id);
     add_binding(text, link->conn, "tls-exporter", KT_BINDING_TLS_EXPORTER);
+    if (kt_conn_facts(link->conn).version < KT_TLS_1_3) {
+        add_binding(text, link->conn, "tls-unique", KT_BINDING_TLS_UNIQUE);
+    }
     add_binding(text, link->conn, "tls-server-end-point", KT_BINDING_SERVER_END_POINT);
     kt_text_add(text, "\n");
     return 1;

@@ -84,9 +84,22 @@ static const struct kt_words *words_of(enum kt_verb verb, const struct kt_peer *
     return NULL;
 }
 
+/* External keys and requests after the handshake came with TLS 1.3, and the file of the policy names its suites. The
+ * exporter of openssl can have no empty context, which in TLS 1.2 is not the same as none. */
+static bool applies12(const struct kt_row *row, enum kt_verb verb)
+{
+    bool has_openssl = row->client == &kt_peer_client_openssl || row->server == &kt_peer_server_openssl;
+
+    return verb != KT_VERB_PSK && verb != KT_VERB_POST_AUTH && verb != KT_VERB_POLICY &&
+           (verb != KT_VERB_BINDING || !has_openssl);
+}
+
 /* s_server knows neither record_size_limit nor, as a server, a limit that it would ask for. */
 bool kt_feature_applies(const struct kt_row *row, enum kt_verb verb)
 {
+    if (row->tls12 && !applies12(row, verb)) {
+        return false;
+    }
     return verb != KT_VERB_RECORD_LIMIT || row->server != &kt_peer_server_openssl;
 }
 
@@ -221,14 +234,6 @@ static bool write_file(struct kt_meeting *m, const char *name, const char *text)
     return written || kt_side_fail(m->ours, "%s cannot be written", path.text);
 }
 
-/* What one row leaves behind is of no use to the next. */
-static void forget_session(const struct kt_place *place)
-{
-    struct kt_path path = kt_place_path(place, "session");
-
-    (void)remove(path.text);
-}
-
 void kt_feature_run(struct kt_row *row, enum kt_verb verb, const struct kt_place *place)
 {
     struct kt_cell *cell = &row->cells[verb];
@@ -236,7 +241,7 @@ void kt_feature_run(struct kt_row *row, enum kt_verb verb, const struct kt_place
     struct kt_meeting m;
     bool passed;
 
-    kt_meeting_begin(&m, row->client, row->server, place);
+    kt_meeting_begin(&m, row, place);
     m.client.more = words_of(verb, row->client);
     m.server.more = words_of(verb, row->server);
     m.server.visits = verb == KT_VERB_RESUME ? 2 : 1;
@@ -252,8 +257,8 @@ void kt_feature_run(struct kt_row *row, enum kt_verb verb, const struct kt_place
     }
     if (row->version[0] == '\0') {
         (void)snprintf(row->version, sizeof row->version, "%s",
-                       m.ours->version[0] != '\0' ? m.ours->version : "TLSv1.3");
+                       m.ours->version[0] != '\0' ? m.ours->version : kt_row_version(row));
     }
     kt_meeting_end(&m);
-    forget_session(place);
+    kt_meeting_forget(place);
 }

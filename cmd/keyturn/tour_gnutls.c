@@ -12,9 +12,13 @@
 #include "tour_peer.h"
 
 static const char package[] = "gnutls-bin";
-static const char priority[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3";
 /* Only for a client that has a key: others would ask for one. */
 static const char keyed_priority[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+ECDHE-PSK";
+
+static const char *priority(const struct kt_side *side)
+{
+    return side->tls12 ? "NORMAL:-VERS-ALL:+VERS-TLS1.2" : "NORMAL:-VERS-ALL:+VERS-TLS1.3";
+}
 
 static bool client_start(struct kt_side *side, const struct kt_side *server)
 {
@@ -28,7 +32,7 @@ static bool client_start(struct kt_side *side, const struct kt_side *server)
         "--sni-hostname=localhost",
         "--verify-hostname=localhost",
         "--priority",
-        side->keyed ? keyed_priority : priority,
+        side->keyed ? keyed_priority : priority(side),
         "--port",
         port,
         "127.0.0.1",
@@ -124,7 +128,7 @@ static bool server_start(struct kt_side *side, const struct kt_side *server)
         "--echo",
         side->demands ? "--require-client-cert" : "--disable-client-cert",
         "--priority",
-        priority,
+        priority(side),
         "--port",
         "0",
         "--x509certfile",
@@ -147,7 +151,9 @@ static bool server_start(struct kt_side *side, const struct kt_side *server)
 
 static bool server_connected(struct kt_side *side)
 {
-    return kt_child_expect_line(&side->child, side->data, "- Description: (TLS1.3", side->place->deadline_ms) != NULL ||
+    const char *description = side->tls12 ? "- Description: (TLS1.2" : "- Description: (TLS1.3";
+
+    return kt_child_expect_line(&side->child, side->data, description, side->place->deadline_ms) != NULL ||
            kt_side_fail_saying(side, "no handshake");
 }
 

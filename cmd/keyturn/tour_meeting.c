@@ -18,17 +18,18 @@ double kt_meeting_now_ms(void)
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-void kt_meeting_begin(struct kt_meeting *m, const struct kt_peer *client, const struct kt_peer *server,
-                      const struct kt_place *place)
+void kt_meeting_begin(struct kt_meeting *m, const struct kt_row *row, const struct kt_place *place)
 {
+    bool client_is_ours = row->client->is_ours;
+
     *m = (struct kt_meeting){
-        .client = {.peer = client, .place = place, .child = KT_CHILD_NONE},
-        .server = {.peer = server, .place = place, .child = KT_CHILD_NONE},
+        .client = {.peer = row->client, .place = place, .child = KT_CHILD_NONE, .tls12 = row->tls12},
+        .server = {.peer = row->server, .place = place, .child = KT_CHILD_NONE, .tls12 = row->tls12},
     };
     m->client.child.along = &m->server.child;
     m->server.child.along = &m->client.child;
-    m->ours = client->is_ours ? &m->client : &m->server;
-    m->other = client->is_ours ? &m->server : &m->client;
+    m->ours = client_is_ours ? &m->client : &m->server;
+    m->other = client_is_ours ? &m->server : &m->client;
 }
 
 void kt_meeting_end(struct kt_meeting *m)
@@ -41,6 +42,13 @@ bool kt_meeting_visit(struct kt_meeting *m)
 {
     return m->client.peer->start(&m->client, &m->server) && m->client.peer->connected(&m->client) &&
            m->server.peer->connected(&m->server);
+}
+
+void kt_meeting_forget(const struct kt_place *place)
+{
+    struct kt_path path = kt_place_path(place, "session");
+
+    (void)remove(path.text);
 }
 
 /* Digits only: no peer takes them for a command. The number makes it unlike every other line. */

@@ -15,9 +15,10 @@ struct kt_meeting {
 double kt_meeting_now_ms(void);
 
 /* Nobody is started yet. kt_meeting_end ends whoever was. */
-void kt_meeting_begin(struct kt_meeting *m, const struct kt_peer *client, const struct kt_peer *server,
-                      const struct kt_place *place);
+void kt_meeting_begin(struct kt_meeting *m, const struct kt_row *row, const struct kt_place *place);
 void kt_meeting_end(struct kt_meeting *m);
+/* Removes the session that a client kept: what one row leaves behind is of no use to the next. */
+void kt_meeting_forget(const struct kt_place *place);
 
 /* The client comes to the server, which is there, and both are connected. */
 bool kt_meeting_visit(struct kt_meeting *m);

@@ -26,7 +26,7 @@ static bool client_start(struct kt_side *side, const struct kt_side *server)
         "-CAfile",
         authority.text,
         "-verify_return_error",
-        "-tls1_3",
+        side->tls12 ? "-tls1_2" : "-tls1_3",
         NULL,
     };
 
@@ -60,8 +60,8 @@ static bool server_start(struct kt_side *side, const struct kt_side *server)
     struct kt_path key = kt_place_path(side->place, KT_TOUR_STOCK_KEY);
     char visits[16];
     const char *const argv[] = {
-        "openssl", "s_server", "-accept", "127.0.0.1:0", "-naccept", visits,
-        "-tls1_3", "-cert",    cert.text, "-key",        key.text,   NULL,
+        "openssl", "s_server", "-accept", "127.0.0.1:0", "-naccept", visits, side->tls12 ? "-tls1_2" : "-tls1_3",
+        "-cert",   cert.text,  "-key",    key.text,      NULL,
     };
     const char *line;
 

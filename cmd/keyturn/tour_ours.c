@@ -29,8 +29,20 @@ static bool client_start(struct kt_side *side, const struct kt_side *server)
     struct kt_path authority = kt_side_authority(server);
     char address[32];
     const char *const argv[] = {
-        self,         "connect", address,          "--ca", authority.text,      "--servername", "localhost",
-        "--commands", "~",       "--rekey-gap-ms", "0",    side->place->ladder, NULL,
+        self,
+        "connect",
+        address,
+        "--ca",
+        authority.text,
+        "--servername",
+        "localhost",
+        "--commands",
+        "~",
+        "--rekey-gap-ms",
+        "0",
+        side->tls12 ? "--max-version=TLSv1.2" : "",
+        side->place->ladder,
+        NULL,
     };
 
     (void)snprintf(address, sizeof address, "127.0.0.1:%u", server->port);
@@ -96,9 +108,21 @@ static bool server_start(struct kt_side *side, const struct kt_side *server)
     struct kt_path cert = kt_place_path(side->place, KT_TOUR_OUR_CERT);
     struct kt_path control = kt_place_path(side->place, control_name);
     const char *const argv[] = {
-        self,         "serve",     "--listen", "127.0.0.1:0",    "--echo", "--control",
-        control.text, "--workers", "1",        "--rekey-gap-ms", "0",      side->certified ? NULL : "--ephemeral-out",
-        cert.text,    NULL,
+        self,
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--echo",
+        "--control",
+        control.text,
+        "--workers",
+        "1",
+        "--rekey-gap-ms",
+        "0",
+        side->tls12 ? "--max-version=TLSv1.2" : "",
+        side->certified ? NULL : "--ephemeral-out",
+        cert.text,
+        NULL,
     };
     const char *line;
 

@@ -49,7 +49,9 @@ static void make_call(struct call *call, const struct kt_side *side, const char 
         call->argv[n++] = word;
     }
     for (size_t i = FIXED; argv[i] != NULL && n + 1 < ARGV_MAX; i++) {
-        call->argv[n++] = argv[i];
+        if (argv[i][0] != '\0') {
+            call->argv[n++] = argv[i];
+        }
     }
     call->argv[n] = NULL;
 }

@@ -37,6 +37,7 @@ struct kt_side {
     unsigned port;               /* of a server */
     char version[16];            /* what our side says was negotiated */
     char facts[256];             /* the same in full: "TLSv1.3 suite=..." */
+    bool tls12;                  /* nothing newer than TLS 1.2 is spoken; otherwise TLS 1.3 */
     const struct kt_words *more; /* or NULL */
     bool certified;              /* a server of ours shows what the stock servers do, if anything; `more` says so */
     bool demands;                /* a server demands a certificate; `more` says whose */
@@ -88,7 +89,7 @@ bool kt_peer_files(const struct kt_place *place, char *wrong, size_t cap);
 bool kt_side_fail(struct kt_side *side, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same with the last words of the child. */
 bool kt_side_fail_saying(struct kt_side *side, const char *what);
-/* Starts a program; a missing one is named with what installs it. */
+/* Starts a program; an empty word is none, and a missing program is named with what installs it. */
 bool kt_side_start(struct kt_side *side, const char *const *argv, bool joined, const char *package);
 
 /* A file of the tour; its name may be written as a word "@NAME". */

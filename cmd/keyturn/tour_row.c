@@ -21,7 +21,22 @@ const char *kt_verb_name(enum kt_verb verb)
 
 void kt_row_cell_name(const struct kt_row *row, enum kt_verb verb, char *out, size_t cap)
 {
-    (void)snprintf(out, cap, "%s/%s/%s", row->client->name, row->server->name, kt_verb_name(verb));
+    (void)snprintf(out, cap, "%s/%s/%s%s", row->client->name, row->server->name, row->tls12 ? "tls12/" : "",
+                   kt_verb_name(verb));
+}
+
+const char *kt_row_version(const struct kt_row *row)
+{
+    return row->tls12 ? "TLSv1.2" : "TLSv1.3";
+}
+
+/* There is no KeyUpdate below TLS 1.3, and gnutls-serv has no command for it. */
+bool kt_row_applies(const struct kt_row *row, enum kt_verb verb)
+{
+    bool is_update = verb == KT_VERB_UPDATE_SEND || verb == KT_VERB_UPDATE_BOTH || verb == KT_VERB_PEER_UPDATE;
+
+    return !(row->tls12 && is_update) &&
+           (verb != KT_VERB_PEER_UPDATE || row->server->is_ours || row->server->update != NULL);
 }
 
 static bool exchange_times(struct kt_meeting *m, unsigned times)
@@ -104,8 +119,7 @@ static bool run_cell(struct kt_row *row, struct kt_meeting *m, enum kt_verb verb
     double began = kt_meeting_now_ms();
     bool passed;
 
-    if ((!cell->wanted && verb != KT_VERB_HANDSHAKE) ||
-        (verb == KT_VERB_PEER_UPDATE && m->other->peer->update == NULL)) {
+    if ((!cell->wanted && verb != KT_VERB_HANDSHAKE) || !kt_row_applies(row, verb)) {
         return true;
     }
     passed = tries[verb](m);
@@ -123,9 +137,7 @@ static void fail_rest(struct kt_row *row, enum kt_verb after)
     const struct kt_cell failed = row->cells[after];
 
     for (unsigned verb = after + 1u; verb < KT_VERB_LATER; verb++) {
-        bool applies = verb != KT_VERB_PEER_UPDATE || row->server->update != NULL || row->server->is_ours;
-
-        if (row->cells[verb].wanted && applies) {
+        if (row->cells[verb].wanted && kt_row_applies(row, (enum kt_verb)verb)) {
             row->cells[verb].result = KT_RESULT_FAIL;
             (void)snprintf(row->cells[verb].note, sizeof row->cells[verb].note, "not reached, %s failed: %.180s",
                            kt_verb_name(after), failed.note);
@@ -137,14 +149,15 @@ void kt_row_run(struct kt_row *row, const struct kt_place *place)
 {
     struct kt_meeting m;
 
-    kt_meeting_begin(&m, row->client, row->server, place);
+    kt_meeting_begin(&m, row, place);
     for (unsigned verb = 0; verb < KT_VERB_LATER; verb++) {
         if (!run_cell(row, &m, (enum kt_verb)verb)) {
             fail_rest(row, (enum kt_verb)verb);
             break;
         }
     }
-    (void)snprintf(row->version, sizeof row->version, "%s", m.ours->version[0] != '\0' ? m.ours->version : "TLSv1.3");
+    (void)snprintf(row->version, sizeof row->version, "%s",
+                   m.ours->version[0] != '\0' ? m.ours->version : kt_row_version(row));
     kt_meeting_end(&m);
 }
 
@@ -160,20 +173,52 @@ static void print_ladder(const char *text)
     }
 }
 
+static bool end_ladder(struct kt_meeting *m, bool done, char *note, size_t cap)
+{
+    struct kt_cell cell;
+
+    if (!done) {
+        kt_meeting_note(m, &cell);
+        (void)snprintf(note, cap, "%s", cell.note);
+    }
+    kt_meeting_end(m);
+    return done;
+}
+
 bool kt_row_ladder(const struct kt_place *place, char *note, size_t cap)
 {
-    struct kt_row row = {.client = &kt_peer_client_keyturn, .server = &kt_peer_server_keyturn};
-    struct kt_cell *cell = &row.cells[KT_VERB_HANDSHAKE];
+    const struct kt_row row = {.client = &kt_peer_client_keyturn, .server = &kt_peer_server_keyturn};
     struct kt_meeting m;
     bool done;
 
-    kt_meeting_begin(&m, row.client, row.server, place);
+    kt_meeting_begin(&m, &row, place);
     done = try_handshake(&m) && kt_meeting_exchange(&m) && try_update_send(&m) && try_update_both(&m) && try_close(&m);
     print_ladder(m.client.child.err.text);
-    if (!done) {
-        kt_meeting_note(&m, cell);
-        (void)snprintf(note, cap, "%s", cell->note);
-    }
-    kt_meeting_end(&m);
+    return end_ladder(&m, done, note, cap);
+}
+
+/* One visit, drawn whether it comes to its end or not. */
+static bool draw_visit(struct kt_meeting *m)
+{
+    bool done = kt_meeting_visit(m) && kt_meeting_exchange(m) && m->client.peer->close(&m->client);
+
+    print_ladder(m->client.child.err.text);
+    kt_side_stop(&m->client);
     return done;
+}
+
+bool kt_row_ladder12(const struct kt_place *place, char *note, size_t cap)
+{
+    static const struct kt_words keeps = {{"--session", "@session"}};
+    const struct kt_row row = {.client = &kt_peer_client_keyturn, .server = &kt_peer_server_keyturn, .tls12 = true};
+    struct kt_meeting m;
+    bool done;
+
+    kt_meeting_begin(&m, &row, place);
+    m.client.more = &keeps;
+    done = m.server.peer->start(&m.server, NULL) && draw_visit(&m);
+    printf("\n");
+    done = done && draw_visit(&m);
+    kt_meeting_forget(place);
+    return end_ladder(&m, done, note, cap);
 }

@@ -36,13 +36,19 @@ struct kt_cell {
 
 struct kt_row {
     const struct kt_peer *client, *server;
+    bool tls12; /* instead of TLS 1.3 */
     char version[16];
     struct kt_cell cells[KT_VERB_COUNT];
 };
 
 /* "update-both" */
 const char *kt_verb_name(enum kt_verb verb);
-/* "keyturn/openssl/update-both": what --only is compared with. */
+/* What the row is for, also when nothing came of it: "TLSv1.2" */
+const char *kt_row_version(const struct kt_row *row);
+/* Whether the version and these two have a way to do it; of the verbs before KT_VERB_LATER. */
+bool kt_row_applies(const struct kt_row *row, enum kt_verb verb);
+
+/* "keyturn/openssl/update-both", in TLS 1.2 "keyturn/openssl/tls12/resume": what --only is compared with. */
 void kt_row_cell_name(const struct kt_row *row, enum kt_verb verb, char *out, size_t cap);
 
 /* Tries what is wanted. Within place->deadline_ms, which is the row's own. */
@@ -50,5 +56,7 @@ void kt_row_run(struct kt_row *row, const struct kt_place *place);
 
 /* One connection of ours with ours, drawn: writes the client's ladder to stdout. False with a note. */
 bool kt_row_ladder(const struct kt_place *place, char *note, size_t cap);
+/* Two in TLS 1.2: a full handshake, and another that resumes it. */
+bool kt_row_ladder12(const struct kt_place *place, char *note, size_t cap);
 
 #endif

@@ -282,8 +282,8 @@ static void rung_of_connected(struct rung *rung, const struct kt_facts *facts)
     rung->fill = '=';
     rung->arrow = false;
     rung->colour = "1;32";
-    (void)snprintf(rung->label, sizeof rung->label, "%s %s %s %s", facts->resumed ? "resumed" : "connected",
-                   kt_version_name(facts->version), kt_suite_name(facts->suite), kt_group_name(facts->group));
+    (void)snprintf(rung->label, sizeof rung->label, "%s %s", facts->resumed ? "resumed" : "connected",
+                   kt_version_name(facts->version));
 }
 
 static const char *post_auth_outcome(const struct kt_notice *n)
@@ -409,6 +409,15 @@ static void draw_extensions(const struct kt_trace *trace, uint64_t id, const str
     }
 }
 
+/* The longest names of suites fill a line. */
+static void draw_choice(const struct kt_trace *trace, uint64_t id, const struct kt_facts *facts)
+{
+    draw_words(trace, id, kt_suite_name(facts->suite), false);
+    if (facts->group != 0) {
+        draw_words(trace, id, kt_group_name(facts->group), false);
+    }
+}
+
 static void draw_ladder(const struct kt_trace *trace, const struct kt_facts *facts, uint64_t id, uint64_t us,
                         const struct kt_notice *notice)
 {
@@ -432,6 +441,8 @@ static void draw_ladder(const struct kt_trace *trace, const struct kt_facts *fac
     write_line(trace, &line);
     if (notice->kind == KT_NOTICE_MESSAGE) {
         draw_extensions(trace, id, notice);
+    } else if (notice->kind == KT_NOTICE_CONNECTED) {
+        draw_choice(trace, id, facts);
     }
 }
 

@@ -130,7 +130,8 @@ static const struct kt_fault *unique_binding(const struct kt_hs *hs, uint8_t *ou
 const struct kt_fault *kt_conn_channel_binding(const struct kt_conn *conn, enum kt_binding kind, uint8_t *out,
                                                size_t cap, size_t *len)
 {
-    const struct kt_span label = KT_SPAN_TEXT("EXPORTER-Channel-Binding"); /* RFC 9266 section 4.2 */
+    /* RFC 9266 section 2: a context of length zero, which below TLS 1.3 is not the same as none. */
+    const struct kt_span label = KT_SPAN_TEXT("EXPORTER-Channel-Binding"), context = KT_SPAN_TEXT("");
     const struct kt_hs *hs = &conn->hs;
     bool exports = kind == KT_BINDING_TLS_EXPORTER;
     size_t need = exports ? 32 : hs->end_point_len;
@@ -149,7 +150,7 @@ const struct kt_fault *kt_conn_channel_binding(const struct kt_conn *conn, enum 
     }
     *len = need;
     if (exports) {
-        return kt_conn_export(conn, label, (struct kt_span){NULL, 0}, out, need);
+        return kt_conn_export(conn, label, context, out, need);
     }
     kt_copy(out, hs->end_point, need);
     return NULL;

@@ -127,31 +127,6 @@ uint16_t kt_decide_scheme12(const struct kt_config *config, const struct kt_cred
     return 0;
 }
 
-/* The curve of its key, by what it signs with: each has a scheme of its own. 0: no curve, or schemes of several. */
-static uint16_t curve_of(const struct kt_credential *credential)
-{
-    uint16_t curve = 0;
-
-    for (size_t i = 0; i < credential->scheme_count; i++) {
-        const struct kt_scheme_facts *facts = kt_scheme_facts(credential->schemes[i]);
-        uint16_t next = facts == NULL || facts->legacy ? 0 : kt_key_curve((enum kt_key_kind)facts->key);
-
-        if (next != 0 && curve != 0 && next != curve) {
-            return 0;
-        }
-        curve = next != 0 ? next : curve;
-    }
-    return curve;
-}
-
-/* The client's groups are also the curves that a certificate may be on (RFC 8422 section 5.3). */
-static bool client_takes_key(const struct kt_client_hello *hello, const struct kt_credential *credential)
-{
-    uint16_t curve = curve_of(credential);
-
-    return curve == 0 || client_takes(hello, KT_KX_ECDHE, curve);
-}
-
 /* For static RSA the key must decrypt, which no scheme says but those of plain RSA keys. */
 static bool holds_rsa(const struct kt_credential *credential)
 {
@@ -182,9 +157,6 @@ static bool try_credential(const struct kt_config *config, const struct kt_clien
 
     if ((hello->seen & KT_EXT_BIT(SIGNATURE_ALGORITHMS)) != 0) {
         schemes = hello->schemes;
-    }
-    if (!client_takes_key(hello, credential)) {
-        return false;
     }
     choice->scheme = facts->kx == KT_KX_RSA ? 0 : kt_decide_scheme12(config, credential, facts, schemes, version);
     if (choice->scheme == 0 ? !(facts->kx == KT_KX_RSA && holds_rsa(credential)) : !knows_curve(hello, credential)) {

@@ -292,7 +292,7 @@ static const struct kt_fault *offer_lists(struct kt_hs *hs)
     if (!kt_hs_is_again(hs)) {
         kt_resume_request_tickets(config, hello);
     }
-    kt_limit13_offer(config, hello);
+    kt_limit13_offer(config, offers_13(hs), hello);
     if (hello->suites.wire.p == NULL || hello->groups.wire.p == NULL || hello->versions.wire.p == NULL) {
         KT_FAIL(MEMORY_SPENT);
     }

@@ -93,18 +93,18 @@ struct kt_hs_work {
     /* Resumption: the session offered (client) or found (server); holds a reference. */
     struct kt_session *session;
     uint8_t binder_hash[KT_HASH_MAX];              /* server: what the binders of the hello sign */
+    struct kt_secret psk_room;                     /* of an external key that was imported */
     uint16_t psk_index;                            /* server: of the session or the key in the hello */
     struct kt_psk_offer offers[KT_PSK_OFFERS_MAX]; /* client: in the order of the hello */
     size_t offer_count;
-    struct kt_secret psk_room;               /* of an external key that was imported */
     struct kt_span psk;                      /* the external key in use, in psk_room or in hs->psk */
     struct kt_session *kept[KT_TICKETS_MAX]; /* server: those that tickets will be handles of; each holds a reference */
     size_t kept_count;
 
     /* CertificateRequest: the client's view of the server's, and whether we sent one. */
     bool certificate_asked;
-    struct kt_certificate_request request;
     bool must_authenticate; /* post-handshake: an empty answer is refused */
+    struct kt_certificate_request request;
 
     /* The peer's certificate. */
     struct kt_certificate peer;

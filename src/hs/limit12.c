@@ -40,7 +40,8 @@ const struct kt_fault *kt_limit12_answer(struct kt_hs *hs, struct kt_server_hell
     return NULL;
 }
 
-/* What our hello says is one more than we want: it counts the content type, for the server may have chosen TLS 1.3. */
+/* What our hello says is one more than we want where it counts the content type: the server could have chosen TLS 1.3.
+ */
 const struct kt_fault *kt_limit12_take(struct kt_hs *hs, const struct kt_server_hello *answer)
 {
     const struct kt_client_hello *hello = &hs->work->hello;

@@ -5,9 +5,10 @@ static uint16_t own_limit(const struct kt_config *config)
     return (uint16_t)(config->record_limit + 1);
 }
 
-void kt_limit13_offer(const struct kt_config *config, struct kt_client_hello *hello)
+/* Below TLS 1.3 there is no type behind the content to be counted. */
+void kt_limit13_offer(const struct kt_config *config, bool offers_13, struct kt_client_hello *hello)
 {
-    hello->record_size_limit = own_limit(config);
+    hello->record_size_limit = offers_13 ? own_limit(config) : (uint16_t)config->record_limit;
     hello->seen |= KT_EXT_BIT(RECORD_SIZE_LIMIT);
     if (config->fragment_code != 0) {
         hello->max_fragment_length = config->fragment_code;

@@ -10,8 +10,8 @@
 
 #include "hs/hs.h"
 
-/* Client: what the hello says of it. */
-void kt_limit13_offer(const struct kt_config *config, struct kt_client_hello *hello);
+/* Client: what the hello says of it, be it for TLS 1.3 or not. */
+void kt_limit13_offer(const struct kt_config *config, bool offers_13, struct kt_client_hello *hello);
 /* Server: answers the client, before the first protected record, whose limit it is already. */
 KT_MUST_USE const struct kt_fault *kt_limit13_answer(struct kt_hs *hs, struct kt_encrypted_extensions *out);
 /* Client: takes the server's answer. FRAGMENT_LENGTH_NOT_OFFERED. */

@@ -40,6 +40,7 @@ static void p_hash(const struct kt_hash *hash, struct kt_span secret, struct kt_
         len -= n;
         kt_hmac_parts(&key, parts, 1, a);
     }
+    parts[0] = kt_span_of(NULL, 0); /* a ends with this call */
     kt_wipe(&key, sizeof key);
     kt_wipe(a, sizeof a);
     kt_wipe(block, sizeof block);

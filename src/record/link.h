@@ -30,7 +30,7 @@ enum {
     KT_LINK_SENT = 1 << 11, /* data, or a request, was sent since the peer's last message after the handshake */
     KT_LINK_ALERT_AT = 16,  /* eight bits */
 
-    /* Rehandshakes of TLS 1.2 and below (docs/adr/0017). KT_LINK_ASKED means here that one was begun by us. */
+    /* Rehandshakes of TLS 1.2 and below (docs/adr/0018). KT_LINK_ASKED means here that one was begun by us. */
     KT_LINK_RUNS = 1 << 12,    /* one is on its way: its ClientHello was made, or received */
     KT_LINK_FULL = 1 << 13,    /* the next one is not to be abbreviated */
     KT_LINK_HELD = 1 << 14,    /* no data of ours until it is done */

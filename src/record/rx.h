@@ -39,7 +39,7 @@ struct kt_rx {
     uint8_t *assembly;
     size_t assembly_len, assembly_cap;
 
-    size_t chain_limit; /* for Certificate messages */
+    size_t chain_limit; /* for Certificate and CertificateStatus messages */
     size_t content_max; /* of protected records, padding included: what the peer agreed to */
     struct kt_protection protection;
     const struct kt_suite *suite;

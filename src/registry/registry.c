@@ -202,20 +202,7 @@ bool kt_scheme_of_key(const uint16_t *schemes, size_t index, uint16_t version)
 
 uint16_t kt_scheme_curve(const uint16_t *schemes, size_t count)
 {
-    switch (curve_of(schemes, count)) {
-    case KT_KEY_P256:
-        return KT_GROUP_SECP256R1;
-    case KT_KEY_P384:
-        return KT_GROUP_SECP384R1;
-    case KT_KEY_P521:
-        return KT_GROUP_SECP521R1;
-    case KT_KEY_NONE:
-    case KT_KEY_RSA:
-    case KT_KEY_RSA_PSS:
-    case KT_KEY_ED25519:
-        break;
-    }
-    return 0;
+    return kt_key_curve(curve_of(schemes, count));
 }
 
 const char *kt_message_name(uint8_t type)

@@ -150,9 +150,9 @@ enum kt_suite_auth kt_scheme_auth(uint16_t id);
 /* Whether a handshake of that version, with that suite, may be signed so. Never with KT_KX_RSA. */
 bool kt_scheme_fits_suite(uint16_t scheme, const struct kt_suite_facts *suite, uint16_t version);
 /* Whether a key of that kind may sign so in that version: below TLS 1.3 any curve goes with any ECDSA scheme. */
-/* The group of a key on a curve; 0: it is on none that has both. */
-uint16_t kt_key_curve(enum kt_key_kind key);
 bool kt_scheme_fits_key(const struct kt_scheme_facts *scheme, enum kt_key_kind key, uint16_t version);
+/* The group of a key's curve; 0 when it is on none. */
+uint16_t kt_key_curve(enum kt_key_kind key);
 /* Of the list of what one key signs with (kt_credential_parts): whether its scheme at `index` may sign in that version.
  * The first that TLS 1.3 has for ECDSA names the key's curve, and TLS 1.3 takes none of another. */
 bool kt_scheme_of_key(const uint16_t *schemes, size_t index, uint16_t version);

@@ -17,7 +17,7 @@ enum kind {
     BYTES,      /* base64 */
     ID,         /* a number of a list, each time one more */
     NOTHING,    /* stands alone; nothing to do */
-    OLDER,      /* stands alone; holds anyway in TLS 1.3, and is not implemented below */
+    OLDER,      /* stands alone, about further handshakes; holds anyway in TLS 1.3, not implemented below */
     UNUSED,     /* with a value; nothing to do */
     CREDENTIAL, /* begins the next credential */
 };

@@ -12,6 +12,8 @@ from support import command
 
 VERBS = ["handshake", "data", "update-send", "update-both", "peer-update", "close"]
 LATER = ["resume", "psk", "client-auth", "post-auth", "ocsp", "limit", "policy", "binding"]  # on connections of their own
+VERBS12 = ["handshake", "data", "close"]
+LATER12 = ["resume", "client-auth", "ocsp", "limit", "binding"]
 NEED_FILES = ["psk", "client-auth", "post-auth", "ocsp"]  # which openssl makes
 ROWS = [("keyturn", "keyturn"), ("keyturn", "openssl"), ("keyturn", "gnutls"), ("openssl", "keyturn"),
         ("gnutls", "keyturn")]
@@ -51,7 +53,9 @@ def fake(programs, name, text):
 
 
 def by_name(cells):
-    return {f"{c['client']}/{c['server']}/{c['verb']}": c for c in cells}
+    """As --only has them."""
+    tls12 = {"TLSv1.3": "", "TLSv1.2": "tls12/"}
+    return {f"{c['client']}/{c['server']}/{tls12[c['version']]}{c['verb']}": c for c in cells}
 
 
 def test_every_cell_passes(tour):
@@ -59,10 +63,12 @@ def test_every_cell_passes(tour):
     assert process.code == command.DONE, process.report()
     expected = [f"{client}/{server}/{verb}" for client, server in ROWS for verb in VERBS + LATER
                 if (server, verb) not in (("gnutls", "peer-update"), ("openssl", "limit"))]
+    expected += [f"{client}/{server}/tls12/{verb}" for client, server in ROWS for verb in VERBS12 + LATER12
+                 if (server, verb) != ("openssl", "limit") and not ("openssl" in (client, server) and verb == "binding")]
     assert list(by_name(cells)) == expected
     for cell in cells:
-        assert cell["result"] == "pass" and cell["version"] == "TLSv1.3" and 0 <= cell["ms"] < 60000
-    assert re.search(r"^68 passed, 0 failed, in [0-9.]+ s$", process.out.decode(), re.M)
+        assert cell["result"] == "pass" and 0 <= cell["ms"] < 60000
+    assert re.search(r"^105 passed, 0 failed, in [0-9.]+ s$", process.out.decode(), re.M)
 
 
 def test_it_is_plain_text_for_100_columns(tour):
@@ -71,9 +77,28 @@ def test_it_is_plain_text_for_100_columns(tour):
     assert "\033" not in text and max(len(line) for line in text.splitlines()) <= 100
     for word in ("ClientHello", "Finished", "KeyUpdate", "close_notify"):
         assert word in text
-    rows = [line.split()[:3] for line in text.splitlines() if " TLSv1.3 " in line and "|" not in line]
-    assert rows == 3 * [[client, server, "TLSv1.3"] for client, server in ROWS]
+    rows = [line.split()[:3] for line in text.splitlines() if " TLSv1." in line and "|" not in line]
+    assert rows == 3 * [[client, server, version] for version in ("TLSv1.3", "TLSv1.2") for client, server in ROWS]
     assert process.err == ""
+
+
+def test_it_draws_a_handshake_of_tls_1_2_and_one_that_resumes_it(tour):
+    process, _ = tour()
+    text = process.out.decode()
+    full, resumed = text[text.index("The same in TLS 1.2"):text.index("client   server ")].strip().split("\n\n")[1:]
+    names = [re.findall(r"\|<?-+ (\w+) \d+ -+>?\|", part) for part in (full, resumed)]
+    assert names == [["ClientHello", "ServerHello", "Certificate", "ServerKeyExchange", "ServerHelloDone",
+                      "ClientKeyExchange", "Finished", "NewSessionTicket", "Finished"],
+                     ["ClientHello", "ServerHello", "NewSessionTicket", "Finished", "Finished"]]
+    for part, word in ((full, "connected"), (resumed, "resumed")):
+        assert part.count("change_cipher_spec") == 2 and f"== {word} TLSv1.2 ==" in part
+        assert "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 " in part
+
+
+def test_only_tls_1_2(tour):
+    process, cells = tour("--only", "openssl/keyturn/tls12/[hr]*")
+    assert process.code == command.DONE, process.report()
+    assert list(by_name(cells)) == ["openssl/keyturn/tls12/handshake", "openssl/keyturn/tls12/resume"]
 
 
 def test_only_some_cells(tour):
@@ -93,16 +118,18 @@ def test_a_program_that_is_missing_is_a_failure(tour, programs):
     process, cells = tour(env={"PATH": str(programs)})
     assert process.code == FAILED_CELL
     failed = [name for name, cell in by_name(cells).items() if cell["result"] == "fail"]
-    assert failed == [f"keyturn/gnutls/{verb}" for verb in VERBS + LATER if verb != "peer-update"]
+    assert failed == [f"keyturn/gnutls/{verb}" for verb in VERBS + LATER if verb != "peer-update"] + [
+        f"keyturn/gnutls/tls12/{verb}" for verb in VERBS12 + LATER12]
     assert b"gnutls-serv is not installed" in process.out
-    assert b"55 passed, 13 failed" in process.out
+    assert b"84 passed, 21 failed" in process.out
 
 
 def test_without_any_peer_we_still_meet_ourselves(tour, tmp_path):
     process, cells = tour(env={"PATH": str(tmp_path)})
     assert process.code == FAILED_CELL
     assert [name for name, cell in by_name(cells).items() if cell["result"] == "pass"] == [
-        f"keyturn/keyturn/{verb}" for verb in VERBS + LATER if verb not in NEED_FILES]
+        f"keyturn/keyturn/{verb}" for verb in VERBS + LATER if verb not in NEED_FILES] + [
+        f"keyturn/keyturn/tls12/{verb}" for verb in VERBS12 + LATER12 if verb not in NEED_FILES]
 
 
 def test_only_what_is_tried_on_connections_of_its_own(tour):

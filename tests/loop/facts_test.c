@@ -84,6 +84,28 @@ static void channel_bindings(void **user)
     loop_close(&l);
 }
 
+static void only_1_2(struct kt_builder *b)
+{
+    assert_null(kt_builder_versions(b, KT_TLS_1_2, KT_TLS_1_2));
+}
+
+/* RFC 9266 section 2 with RFC 5705 section 4: the context is empty, not absent. */
+static void the_binding_of_tls_1_2_has_an_empty_context(void **user)
+{
+    uint8_t a[32], b[32];
+    size_t len;
+
+    (void)user;
+    loop_open(&l, &(struct loop_setup){.client = only_1_2, .server = only_1_2});
+    loop_handshake(&l);
+    assert_null(kt_conn_channel_binding(l.client, KT_BINDING_TLS_EXPORTER, a, sizeof a, &len));
+    export(l.server, TEXT("EXPORTER-Channel-Binding"), TEXT(""), b, sizeof b);
+    assert_memory_equal(a, b, sizeof a);
+    export(l.server, TEXT("EXPORTER-Channel-Binding"), (struct kt_span){NULL, 0}, b, sizeof b);
+    assert_memory_not_equal(a, b, sizeof a);
+    loop_close(&l);
+}
+
 /* ---- notices ---- */
 
 enum { LINES = 5 };
@@ -231,6 +253,7 @@ int main(void)
         cmocka_unit_test(exporters_are_equal_on_both_sides_and_depend_on_everything),
         cmocka_unit_test(exporters_have_limits),
         cmocka_unit_test(channel_bindings),
+        cmocka_unit_test(the_binding_of_tls_1_2_has_an_empty_context),
         cmocka_unit_test(both_sides_log_the_same_five_secrets),
         cmocka_unit_test(secrets_are_told_only_when_the_configuration_says_so),
         cmocka_unit_test(what_one_side_sends_the_other_receives),

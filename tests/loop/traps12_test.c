@@ -12,13 +12,16 @@
 
 static struct loop l;
 static struct tap tap;
-static uint16_t version, suite;
+static uint16_t version, suite, scheme;
 
 static void settings(struct kt_builder *b)
 {
     assert_null(kt_builder_policy(b, &kt_policy_2026_legacy));
     assert_null(kt_builder_versions(b, version, version));
     assert_null(kt_builder_suites(b, &suite, 1));
+    if (scheme != 0) {
+        assert_null(kt_builder_schemes(b, &scheme, 1));
+    }
 }
 
 static void mutual_settings(struct kt_builder *b)
@@ -36,6 +39,7 @@ static const struct loop_setup mutual = {.client = settings,
 static int begin(void **user)
 {
     (void)user;
+    scheme = 0;
     version = KT_TLS_1_2;
     suite = KT_SUITE_ECDHE_RSA_WITH_AES_128_GCM_SHA256;
     return 0;
@@ -222,19 +226,23 @@ static void a_signed_share_that_is_none_is_refused(void **user)
     expect_changed(true, KEY_SHARE_MALFORMED, ILLEGAL_PARAMETER);
 }
 
+/* One that nobody knows; then one that fits the key, with a right signature. */
 static void cve_2026_25834_a_signature_by_a_scheme_that_was_not_offered_is_refused(void **user)
 {
     (void)user;
-    plan.from = KT_SERVER;
-    plan.type = KT_MSG_SERVER_KEY_EXCHANGE;
-    plan.change = change_byte;
-    plan.with = 8 ^ 1; /* rsa_pkcs1 with MD5, more or less */
-    plan.at = 4 + 1 + 2 + 1 + 32;
-    expect_changed(true, SCHEME_NOT_OFFERED, ILLEGAL_PARAMETER);
-    plan.from = KT_CLIENT;
-    plan.type = KT_MSG_CERTIFICATE_VERIFY;
-    plan.at = 4;
-    expect_changed(true, SCHEME_NOT_OFFERED, ILLEGAL_PARAMETER);
+    scheme = KT_SCHEME_RSA_PSS_RSAE_SHA256;
+    for (size_t i = 0; i < 2; i++) {
+        plan.change = change_byte;
+        plan.with = i == 0 ? 8 ^ 1 : 4 ^ 5; /* of the first byte; of the second: SHA-384 */
+        plan.from = KT_SERVER;
+        plan.type = KT_MSG_SERVER_KEY_EXCHANGE;
+        plan.at = 4 + 1 + 2 + 1 + 32 + i;
+        expect_changed(true, SCHEME_NOT_OFFERED, ILLEGAL_PARAMETER);
+        plan.from = KT_CLIENT;
+        plan.type = KT_MSG_CERTIFICATE_VERIFY;
+        plan.at = 4 + i;
+        expect_changed(true, SCHEME_NOT_OFFERED, ILLEGAL_PARAMETER);
+    }
 }
 
 /* The signature of the client is over all that passed, in the order in which it passed. */

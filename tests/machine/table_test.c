@@ -118,11 +118,12 @@ static void every_event_has_a_name(void **user)
     assert_string_equal(kt_on_name(KT_ON_COUNT), "?");
 }
 
-/* But for ServerHello: its step looks, for only in TLS 1.3 keys change behind it. */
+/* But for ServerHello: its step looks, for only in TLS 1.3 keys change behind it. Behind ServerHelloDone it is the
+ * client's turn, and with that the keys. */
 static bool is_key_change(const struct kt_row *row)
 {
     return row->on == KT_MSG_CLIENT_HELLO || (row->on == KT_MSG_FINISHED && !is_post(row->state)) ||
-           row->on == KT_MSG_KEY_UPDATE;
+           row->on == KT_MSG_KEY_UPDATE || row->on == KT_MSG_SERVER_HELLO_DONE;
 }
 
 static void assert_ends_its_record(const struct kt_row *row)

@@ -59,14 +59,16 @@ static void a_client_tells_one_more_than_the_content(void **state)
 {
     (void)state;
     begin(KT_PLAINTEXT_MAX, 0);
-    kt_limit13_offer(&s.config, &s.work.hello);
+    kt_limit13_offer(&s.config, true, &s.work.hello);
     assert_int_equal(s.work.hello.record_size_limit, 16385);
     assert_int_equal(s.work.hello.seen, KT_EXT_BIT(RECORD_SIZE_LIMIT));
     begin(64, 2);
-    kt_limit13_offer(&s.config, &s.work.hello);
+    kt_limit13_offer(&s.config, true, &s.work.hello);
     assert_int_equal(s.work.hello.record_size_limit, 65);
     assert_int_equal(s.work.hello.max_fragment_length, 2);
     assert_int_equal(s.work.hello.seen, KT_EXT_BIT(RECORD_SIZE_LIMIT) | KT_EXT_BIT(MAX_FRAGMENT_LENGTH));
+    kt_limit13_offer(&s.config, false, &s.work.hello); /* without a byte for the type */
+    assert_int_equal(s.work.hello.record_size_limit, s.config.record_limit);
 }
 
 static void a_server_answers_with_its_own_limit(void **state)

@@ -566,6 +566,7 @@ static void limits_by_type_hold_before_anything_is_assembled(void **state)
         {KT_MSG_SERVER_HELLO, 4096},
         {KT_MSG_ENCRYPTED_EXTENSIONS, 16384},
         {KT_MSG_CERTIFICATE, CHAIN_LIMIT},
+        {KT_MSG_CERTIFICATE_STATUS, CHAIN_LIMIT},
         {KT_MSG_FINISHED, 256},
         {KT_MSG_KEY_UPDATE, 256},
         {KT_MSG_CERTIFICATE_REQUEST, 65535},

@@ -115,8 +115,8 @@ static bool seal_body(EVP_CIPHER_CTX *ctx, const uint8_t *src, size_t src_len, u
     return seal_part(ctx, dst, src, src_len) && seal_part(ctx, dst + src_len, dst + src_len, tail_len);
 }
 
-static bool seal(struct kt_aead_key *k, const uint8_t nonce[KT_NONCE_LEN], struct kt_span ad, const uint8_t *src,
-                 size_t src_len, uint8_t *dst, size_t tail_len)
+static bool seal_aead(struct kt_aead_key *k, const uint8_t nonce[KT_NONCE_LEN], struct kt_span ad, const uint8_t *src,
+                      size_t src_len, uint8_t *dst, size_t tail_len)
 {
     EVP_CIPHER_CTX *ctx = context_of(k);
     uint8_t *tag = dst + src_len + tail_len;
@@ -129,8 +129,8 @@ static bool seal(struct kt_aead_key *k, const uint8_t nonce[KT_NONCE_LEN], struc
                    EVP_CIPHER_CTX_get_params(ctx, params) == 1);
 }
 
-static bool open(struct kt_aead_key *k, const uint8_t nonce[KT_NONCE_LEN], struct kt_span ad, uint8_t *bytes,
-                 size_t len)
+static bool open_aead(struct kt_aead_key *k, const uint8_t nonce[KT_NONCE_LEN], struct kt_span ad, uint8_t *bytes,
+                      size_t len)
 {
     EVP_CIPHER_CTX *ctx = context_of(k);
     OSSL_PARAM params[2];
@@ -235,7 +235,7 @@ static bool seal_chacha(struct kt_aead_key *k, const uint8_t nonce[KT_NONCE_LEN]
     int n;
 
     if (!is_of_record(ad, len) || (src != dst && src_len > COPY_MAX)) {
-        return seal(k, nonce, ad, src, src_len, dst, tail_len);
+        return seal_aead(k, nonce, ad, src, src_len, dst, tail_len);
     }
     if (src != dst) {
         kt_copy(dst, src, src_len);
@@ -252,7 +252,7 @@ static bool open_chacha(struct kt_aead_key *k, const uint8_t nonce[KT_NONCE_LEN]
     int n;
 
     if (len < KT_TAG_LEN || !is_of_record(ad, len - KT_TAG_LEN)) {
-        return open(k, nonce, ad, bytes, len);
+        return open_aead(k, nonce, ad, bytes, len);
     }
     return drained(tell_record(ctx, nonce, ad.p, len) && EVP_DecryptUpdate(ctx, bytes, &n, bytes, (int)len) == 1);
 }
@@ -277,8 +277,8 @@ static void release(void *k)
     }
 
 static struct cipher ciphers[] = {
-    CIPHER(KT_LIBCRYPTO_AES128_GCM, "AES-128-GCM", 16, 8, GCM_RECORDS, false, seal, open),
-    CIPHER(KT_LIBCRYPTO_AES256_GCM, "AES-256-GCM", 32, 8, GCM_RECORDS, false, seal, open),
+    CIPHER(KT_LIBCRYPTO_AES128_GCM, "AES-128-GCM", 16, 8, GCM_RECORDS, false, seal_aead, open_aead),
+    CIPHER(KT_LIBCRYPTO_AES256_GCM, "AES-256-GCM", 32, 8, GCM_RECORDS, false, seal_aead, open_aead),
     CIPHER(KT_LIBCRYPTO_CHACHA20_POLY1305, "ChaCha20-Poly1305", 32, 0, UINT64_MAX, false, seal_chacha, open_chacha),
     CIPHER(KT_LIBCRYPTO_AES128_CCM, "AES-128-CCM", 16, 8, CCM_RECORDS, true, seal_ccm, open_ccm),
     CIPHER(KT_LIBCRYPTO_AES256_CCM, "AES-256-CCM", 32, 8, CCM_RECORDS, true, seal_ccm, open_ccm),
