@@ -518,20 +518,20 @@ static void messages_of_tls13_have_no_row(void **user)
     loop_close(&l);
 }
 
-static void never_again(struct kt_builder *b)
+static void begins_nothing(struct kt_builder *b)
 {
-    struct kt_rehandshake_policy none = kt_rehandshake_default();
+    struct kt_rehandshake_policy policy = kt_rehandshake_default();
 
-    none.own = false;
     only_12(b);
-    assert_null(kt_builder_rehandshake(b, &none));
+    policy.own = false;
+    assert_null(kt_builder_rehandshake(b, &policy));
 }
 
 /* The contract is kept: what cannot be changed is closed, cleanly, before the limit. */
 static void a_key_that_cannot_be_changed_ends_the_connection(void **user)
 {
     struct kt_lifetime life = kt_lifetime_default();
-    const struct loop_setup setup = {.client = never_again, .server = only_12, .lifetime = &life};
+    const struct loop_setup setup = {.client = begins_nothing, .server = only_12, .lifetime = &life};
     uint8_t got[16];
     size_t taken;
 
