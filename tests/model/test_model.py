@@ -8,7 +8,7 @@ from support.process import DEADLINE
 
 LONG = 4 * DEADLINE
 MODEL = "tests/model/post_handshake.pml"
-TRACES = 120
+TRACES = 200
 CALLS = 24  # of the applications in a random run
 
 # What BREAK of the model takes away, and how the loss shows.
